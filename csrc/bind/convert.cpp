@@ -1,0 +1,94 @@
+// csrc/bind/convert.cpp -- attribute and array conversions
+#include "bind/convert.h"
+
+#include "error.h"
+
+namespace nabi::bind {
+
+Attrs to_attrs(const py::dict& attrs) {
+  Attrs out;
+  for (const auto& [key, value] : attrs) {
+    const std::string name = py::cast<std::string>(key);
+    if (py::isinstance<py::bool_>(value)) {
+      out.set(name, py::cast<bool>(value));
+    } else if (py::isinstance<py::str>(value)) {
+      out.set(name, py::cast<std::string>(value));
+    } else if (py::isinstance<py::float_>(value)) {
+      out.set(name, py::cast<double>(value));
+    } else if (py::isinstance<py::list>(value) || py::isinstance<py::tuple>(value)) {
+      std::vector<std::int64_t> list;
+      for (py::handle item : py::reinterpret_borrow<py::sequence>(value)) list.push_back(py::cast<std::int64_t>(item));
+      out.set(name, std::move(list));
+    } else if (PyIndex_Check(value.ptr()) != 0) {
+      out.set(name, static_cast<std::int64_t>(py::int_(py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr())))));
+    } else {
+      throw TypeError(concat("attribute ", name, ": requires bool, int, float, str or a list of ints, got ",
+                             std::string(py::str(py::type::handle_of(value).attr("__name__")))));
+    }
+  }
+  return out;
+}
+
+py::object to_python(const AttrValue& value) {
+  return std::visit([](const auto& item) -> py::object {
+    using T = std::decay_t<decltype(item)>;
+    if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+      py::list list;
+      for (std::int64_t i : item) list.append(i);
+      return list;
+    } else {
+      return py::cast(item);
+    }
+  }, value);
+}
+
+py::tuple to_python(const Shape& shape) {
+  py::tuple out(shape.size());
+  for (std::size_t i = 0; i < shape.size(); ++i) out[i] = shape[i];
+  return out;
+}
+
+py::dtype numpy_dtype(DType dtype) { return py::dtype(name_of(dtype)); }
+
+Feed to_feed(const py::array& array) {
+  static constexpr Element kSigned[] = {Element::i8, Element::i16, Element::i32, Element::i64};
+  static constexpr Element kUnsigned[] = {Element::u8, Element::u16, Element::u32, Element::u64};
+  static constexpr Element kFloat[] = {Element::f16, Element::f16, Element::f32, Element::f64};
+  const py::dtype dtype = array.dtype();
+  const int log_size = dtype.itemsize() == 1 ? 0 : dtype.itemsize() == 2 ? 1 : dtype.itemsize() == 4 ? 2 : 3;
+  const bool sized = dtype.itemsize() == (1 << log_size);
+  const char order = dtype.byteorder();
+  Feed feed;
+  switch (dtype.kind()) {
+    case 'i': feed.element = kSigned[log_size]; break;
+    case 'u': feed.element = kUnsigned[log_size]; break;
+    case 'f': feed.element = kFloat[log_size]; break;
+    case 'b': feed.element = Element::boolean; break;
+    default: feed.data = nullptr; throw TypeError(concat("run: requires arrays of numbers, got dtype ", std::string(py::str(dtype))));
+  }
+  check<TypeError>(sized && (order == '=' || order == '|'), "run: requires arrays in native byte order of at most 64 bits, got dtype ",
+                   std::string(py::str(dtype)));
+  feed.data = static_cast<const char*>(array.data());
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) {
+    feed.shape.push_back(array.shape(i));
+    feed.strides.push_back(array.strides(i));
+  }
+  return feed;
+}
+
+py::array new_array(const Type& type) {
+  return py::array(numpy_dtype(type.dtype), std::vector<py::ssize_t>(type.shape.begin(), type.shape.end()));
+}
+
+void check_array(const py::array& array, const Type& type, std::size_t from, const char* what) {
+  check<TypeError>(array.dtype().is(numpy_dtype(type.dtype)) || array.dtype().equal(numpy_dtype(type.dtype)), what,
+                   ": requires dtype ", name_of(type.dtype), ", got ", std::string(py::str(array.dtype())));
+  Shape shape(array.shape(), array.shape() + array.ndim());
+  const bool fits = shape.size() == type.shape.size() && std::equal(shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())), shape.end(),
+                                                                     type.shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())));
+  check(fits, what, ": requires shape ", to_string(type.shape), from == 0 ? "" : " behind the first axis", ", got ",
+        to_string(shape));
+  check((array.flags() & py::array::c_style) != 0, what, ": requires a C-contiguous array");
+}
+
+}  // namespace nabi::bind

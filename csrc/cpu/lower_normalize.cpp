@@ -1,0 +1,110 @@
+// csrc/cpu/lower_normalize.cpp -- chunk and task grids of batch normalisation, softmax and the cross-entropies
+#include <algorithm>
+
+#include "cpu/lower.h"
+#include "cpu/normalize.h"
+
+namespace nabi::cpu {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kTaskElements = 16384;
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
+
+/// Chunks of about kTaskElements, at most 64 of them: more would make the merge the longer part.
+BatchNormParams batch_norm_grid(const Shape& shape, double epsilon) {
+  BatchNormParams p{};
+  p.c = shape.back();
+  p.rows = count(Shape(shape.begin(), shape.end() - 1));
+  p.stride = round_up(p.c, kLanes);
+  const std::int64_t row = std::max<std::int64_t>(1, p.c);
+  const std::int64_t wanted = std::clamp<std::int64_t>(p.rows * row / kTaskElements, 1, 64);
+  p.chunk_rows = std::max<std::int64_t>(16, round_up(divide_up(p.rows, wanted), 4));
+  p.chunks = divide_up(p.rows, p.chunk_rows);
+  p.merge_channels = 128;
+  p.apply_rows = std::max(kLanes, kTaskElements / row / kLanes * kLanes);
+  if (p.c % kLanes == 0) {
+    p.period = p.c;
+  } else if (p.c < 128 && p.rows >= 4 * kLanes) {
+    p.period = kLanes * p.c;  // sixteen rows are whole vectors
+  }
+  p.spacing = std::max(p.period, p.stride);
+  p.epsilon = epsilon;
+  return p;
+}
+
+struct BatchNormKernels {
+  Kernel sums, merge, apply;
+};
+
+/// Sums by chunk, their merge, and the pass that writes; `streams` is what that pass moves, `coefficients` what it uses.
+void add_batch_norm(Lowering& low, const BatchNormKernels& kernels, const BatchNormParams& p, DType dtype, int reads,
+                    int streams, int coefficients) {
+  const double size = static_cast<double>(size_of(dtype)), elements = static_cast<double>(p.rows * p.c);
+  const double per_byte = 0.03;  // nanoseconds
+  low.workspace = static_cast<std::size_t>(2 * p.chunks * p.stride + coefficients * p.spacing) *
+                  size_of(dtype);
+  low.phase(kernels.sums, p, p.c == 0 ? 0 : p.chunks, 0, per_byte * size * elements * reads);
+  low.phase(kernels.merge, p, divide_up(p.c, p.merge_channels), 0,
+            static_cast<double>(p.c) * (static_cast<double>(p.chunks) + 4));
+  low.phase(kernels.apply, p, p.c == 0 ? 0 : divide_up(p.rows, p.apply_rows), 0, per_byte * size * elements * streams);
+}
+
+void batch_norm(Lowering& low) {
+  const KernelTable& k = low.kernels;
+  const DType dtype = low.input(0).dtype;
+  const BatchNormKernels kernels =
+      dtype == DType::f32 ? BatchNormKernels{k.batch_norm_sums_f32, k.batch_norm_merge_f32, k.batch_norm_apply_f32}
+                          : BatchNormKernels{k.batch_norm_sums_f64, k.batch_norm_merge_f64, k.batch_norm_apply_f64};
+  add_batch_norm(low, kernels, batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon")), dtype, 1, 2, 2);
+}
+
+void batch_norm_grad(Lowering& low) {
+  const KernelTable& k = low.kernels;
+  const DType dtype = low.input(0).dtype;
+  const BatchNormKernels kernels =
+      dtype == DType::f32
+          ? BatchNormKernels{k.batch_norm_grad_sums_f32, k.batch_norm_grad_merge_f32, k.batch_norm_grad_apply_f32}
+          : BatchNormKernels{k.batch_norm_grad_sums_f64, k.batch_norm_grad_merge_f64, k.batch_norm_grad_apply_f64};
+  add_batch_norm(low, kernels, batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon")), dtype, 2, 3, 3);
+}
+
+/// `element` is what a class costs, in nanoseconds.
+void add_rows(Lowering& low, Kernel f32, Kernel f64, double element) {
+  const Shape& shape = low.input(0).shape;
+  SoftmaxParams p{};
+  p.c = shape.back();
+  p.rows = count(Shape(shape.begin(), shape.end() - 1));
+  const std::int64_t work = std::max<std::int64_t>(kLanes, p.c);  // a short row costs a whole vector
+  p.task_rows = std::max<std::int64_t>(1, kTaskElements / work);
+  p.wide_labels = low.node.inputs.size() > 1 && low.input(1).dtype == DType::i64;
+  const double cost = element * static_cast<double>(p.rows) * static_cast<double>(work);
+  low.phase(low.input(0).dtype == DType::f32 ? f32 : f64, p, divide_up(p.rows, p.task_rows), 0, cost);
+}
+
+#define NABI_ROWS(op, element) \
+  void op(Lowering& low) { add_rows(low, low.kernels.op##_f32, low.kernels.op##_f64, element); }
+NABI_ROWS(softmax, 0.6)
+NABI_ROWS(log_softmax, 0.6)
+NABI_ROWS(softmax_cross_entropy, 0.7)
+NABI_ROWS(softmax_cross_entropy_grad, 0.3)
+NABI_ROWS(sparse_softmax_cross_entropy, 0.6)
+NABI_ROWS(sparse_softmax_cross_entropy_grad, 0.2)
+#undef NABI_ROWS
+
+}  // namespace
+
+void lower_normalize(LowerTable& table) {
+  table["batch_norm"] = batch_norm;
+  table["batch_norm_grad"] = batch_norm_grad;
+  table["softmax"] = softmax;
+  table["log_softmax"] = log_softmax;
+  table["softmax_cross_entropy"] = softmax_cross_entropy;
+  table["softmax_cross_entropy_grad"] = softmax_cross_entropy_grad;
+  table["sparse_softmax_cross_entropy"] = sparse_softmax_cross_entropy;
+  table["sparse_softmax_cross_entropy_grad"] = sparse_softmax_cross_entropy_grad;
+}
+
+}  // namespace nabi::cpu

@@ -1,0 +1,256 @@
+// csrc/cpu/matmul.cpp -- matrix products: blocks of tiles, transposed panels, column sums, the tree over chunks of k
+#include "cpu/matmul.h"
+
+#include "cpu/kernels.h"
+#include "cpu/tile.h"
+
+namespace nabi::cpu::NABI_ISA {
+namespace {
+
+constexpr int64_t kDepth = 1024;  // longest run of k between two visits of C: a panel of B must stay in L2
+
+/// What a task covers.
+struct Block {
+  int64_t chunk, product0, product1, column0, column1, row0, row1, k0, k1;
+  bool sums;  // column sums of B only
+};
+
+NABI_INLINE Block block_of(const MatmulParams& q, int64_t task) {
+  Block out = {};
+  const int64_t tiles = q.chunks * q.product_blocks * q.column_blocks * q.row_blocks;
+  if (task >= tiles) {
+    task -= tiles;
+    const int64_t blocks = (q.n + kMatmulSumColumns - 1) / kMatmulSumColumns;
+    out.sums = true;
+    out.chunk = task / blocks;
+    out.column0 = task % blocks * kMatmulSumColumns;
+    out.column1 = out.column0 + kMatmulSumColumns < q.n ? out.column0 + kMatmulSumColumns : q.n;
+  } else {
+    const int64_t r = task % q.row_blocks;
+    task /= q.row_blocks;
+    const int64_t c = task % q.column_blocks;
+    task /= q.column_blocks;
+    const int64_t p = task % q.product_blocks;
+    out.chunk = task / q.product_blocks;
+    const int64_t vecs = (q.n + 15) / 16;
+    out.column0 = part(vecs, q.column_blocks, c) * 16;
+    out.column1 = part(vecs, q.column_blocks, c + 1) * 16;
+    if (out.column1 > q.n) out.column1 = q.n;
+    out.row0 = part(q.m, q.row_blocks, r);
+    out.row1 = part(q.m, q.row_blocks, r + 1);
+    out.product0 = part(q.products, q.product_blocks, p);
+    out.product1 = part(q.products, q.product_blocks, p + 1);
+  }
+  out.k0 = part(q.k, q.chunks, out.chunk);
+  out.k1 = part(q.k, q.chunks, out.chunk + 1);
+  return out;
+}
+
+/// Where product p of the batch starts in A and B.
+NABI_INLINE void jump(const MatmulParams& q, int64_t p, int64_t* a, int64_t* b) {
+  *a = *b = 0;
+  for (int64_t d = q.dims - 1; d >= 0; --d) {
+    const int64_t i = p % q.size[d];
+    p /= q.size[d];
+    *a += i * q.a_jump[d];
+    *b += i * q.b_jump[d];
+  }
+}
+
+/// C^T = B A^T for a block of columns of C; B is stored transposed, so its rows are read in place.
+NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Block& block, float* scratch, bool* ready) {
+  const float* a = reinterpret_cast<const float*>(args.ptr[0]);
+  const float* b = reinterpret_cast<const float*>(args.ptr[1]) + block.column0 * q.ldb;
+  float* c = reinterpret_cast<float*>(args.ptr[q.out]) + block.column0;
+  const int64_t wide = (q.m + 15) / 16 * 16, columns = block.column1 - block.column0;
+  float* result = scratch + wide * q.k;  // [columns, wide]
+  if (q.a_step == 1 && !*ready) transpose_into(scratch, wide, a, q.a_row, q.m, q.k);
+  *ready = true;
+  Tile t = {};
+  t.ks = 1;
+  t.k = q.k;
+  t.n1 = t.n2 = 1;
+  sweep(
+      t, columns, q.m, panel_width(columns, q.m, q.ldb % 1024 == 0),
+      [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
+        t.b = q.a_step == 1 ? scratch + from : a + from;
+        t.ldb = q.a_step == 1 ? wide : q.a_step;
+      },
+      [&](int64_t row, int count) __attribute__((always_inline)) {
+        for (int r = 0; r < count; ++r) {
+          t.a[r] = b + (row + r) * q.ldb;
+          t.c[r] = result + (row + r) * wide;
+        }
+      });
+  transpose_into(c, q.n, result, wide, columns, q.m);
+  if (q.mask < 0) return;
+  const float* mask = reinterpret_cast<const float*>(args.ptr[q.mask]) + block.column0;
+  for (int64_t i = 0; i < q.m; ++i) {
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      const int width = columns - j < kLanes ? static_cast<int>(columns - j) : kLanes;
+      float* at = c + i * q.n + j;
+      store(at, select(gt(load(mask + i * q.n + j, width), zero()), load(at, width), zero()), width);
+    }
+  }
+}
+
+/// to[i, 0 .. columns) = from[i, 0 .. columns)
+NABI_INLINE void copy_rows(float* to, int64_t ld_to, const float* from, int64_t ld_from, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; ++i) {
+    memcpy(to + i * ld_to, from + i * ld_from, static_cast<size_t>(columns) * sizeof(float));
+  }
+}
+
+void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
+  const MatmulParams& q = *static_cast<const MatmulParams*>(args.params);
+  const float* a = reinterpret_cast<const float*>(args.ptr[0]);
+  const float* b = reinterpret_cast<const float*>(args.ptr[1]);
+  float* panel = reinterpret_cast<float*>(scratch);
+  bool ready = false;  // A^T of the swapped form is in scratch
+  int64_t packed_product = -1, packed_column = -1, packed_chunk = -1;  // what the panel holds
+  for (int64_t task = first; task < last; ++task) {
+    const Block block = block_of(q, task);
+    float* c = reinterpret_cast<float*>(args.ptr[q.out]);
+    if (q.chunks > 1) c = reinterpret_cast<float*>(args.ptr[q.workspace]) + block.chunk * q.chunk_stride;
+    if (block.sums) {
+      float* to = q.chunks > 1 ? c + q.m * q.n : reinterpret_cast<float*>(args.ptr[q.sums]);
+      column_sums(to + block.column0, b + block.k0 * q.ldb + block.column0, q.ldb, block.k1 - block.k0,
+                  block.column1 - block.column0, false);
+      continue;
+    }
+    if (q.swapped) {
+      swapped_block(args, q, block, panel, &ready);
+      continue;
+    }
+    const int64_t columns = block.column1 - block.column0, wide = (columns + 15) / 16 * 16;
+    for (int64_t product = block.product0; product < block.product1; ++product) {
+      int64_t a_at, b_at;
+      jump(q, product, &a_at, &b_at);
+      const float* a0 = a + a_at + block.row0 * q.a_row;
+      const float* b0 = b + b_at;
+      float* c0 = c + (product * q.m + block.row0) * q.n + block.column0;
+      const int64_t depth = block.k1 - block.k0;
+      if ((q.transposed || q.packed) &&
+          (packed_product != product || packed_column != block.column0 || packed_chunk != block.chunk)) {
+        if (q.transposed) {
+          transpose_into(panel, wide, b0 + block.column0 * q.ldb + block.k0, q.ldb, columns, depth);
+        } else {
+          copy_rows(panel, wide, b0 + block.k0 * q.ldb + block.column0, q.ldb, depth, columns);
+        }
+        packed_product = product;
+        packed_column = block.column0;
+        packed_chunk = block.chunk;
+      }
+      Tile t = {};
+      t.ks = q.a_step;
+      t.n1 = t.n2 = 1;
+      const bool crowded = q.a_step == 1 && q.a_row % 1024 == 0;  // the rows of A share one set of the L1 cache
+      const int64_t rounds = depth > kDepth ? (depth + kDepth - 1) / kDepth : 1;
+      for (int64_t round = 0; round < rounds; ++round) {
+        const int64_t k0 = part(depth, rounds, round), k1 = part(depth, rounds, round + 1);
+        t.k = k1 - k0;
+        t.start = round > 0 ? Start::kC : q.bias >= 0 ? Start::kBias : Start::kZero;
+        if (q.bias >= 0) t.bias = reinterpret_cast<const float*>(args.ptr[q.bias]) + block.column0;
+        t.relu = q.relu && round == rounds - 1;
+        t.masked = q.mask >= 0 && round == rounds - 1;
+        if (q.mask >= 0) {
+          t.mask = (args.ptr[q.mask] - args.ptr[q.out]) / static_cast<int64_t>(sizeof(float));
+        }
+        sweep(
+            t, block.row1 - block.row0, columns, panel_width(block.row1 - block.row0, columns, crowded),
+            [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
+              const bool copied = q.transposed || q.packed;
+              t.b = copied ? panel + k0 * wide + from : b0 + (block.k0 + k0) * q.ldb + block.column0 + from;
+              t.ldb = copied ? wide : q.ldb;
+            },
+            [&](int64_t row, int count) __attribute__((always_inline)) {
+              const float* at = a0 + row * q.a_row + (block.k0 + k0) * q.a_step;
+              float* to = c0 + row * q.n;
+              for (int r = 0; r < count; ++r) {
+                t.a[r] = at + r * q.a_row;
+                t.c[r] = to + r * q.n;
+              }
+            });
+      }
+    }
+  }
+}
+
+void combine_f32(const Args& args, int64_t first, int64_t last, char*) {
+  const CombineParams& q = *static_cast<const CombineParams*>(args.params);
+  const float* from = reinterpret_cast<const float*>(args.ptr[q.workspace]);
+  for (int64_t task = first; task < last; ++task) {
+    const int64_t e0 = task * q.block, all = q.elements + q.extra;
+    const int64_t e1 = e0 + q.block < all ? e0 + q.block : all;
+    if (e0 < q.elements) {
+      combine(from, q.parts, q.stride, e0, e1 < q.elements ? e1 : q.elements,
+              reinterpret_cast<float*>(args.ptr[q.out]) + e0);
+    }
+    if (e1 > q.elements) {
+      const int64_t x0 = e0 > q.elements ? e0 : q.elements;
+      combine(from, q.parts, q.stride, x0, e1, reinterpret_cast<float*>(args.ptr[q.sums]) + (x0 - q.elements));
+    }
+  }
+}
+
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+
+/// The plain loops for the types that only tests and indices use.
+template <class T>
+NABI_INLINE void plain(const Args& args, int64_t first, int64_t last) {
+  const MatmulParams& q = *static_cast<const MatmulParams*>(args.params);
+  const T* a = reinterpret_cast<const T*>(args.ptr[0]);
+  const T* b = reinterpret_cast<const T*>(args.ptr[1]);
+  const T* bias = q.bias >= 0 ? reinterpret_cast<const T*>(args.ptr[q.bias]) : nullptr;
+  const T* mask = q.mask >= 0 ? reinterpret_cast<const T*>(args.ptr[q.mask]) : nullptr;
+  T* c = reinterpret_cast<T*>(args.ptr[q.out]);
+  const int64_t p_row = q.transposed ? 1 : q.ldb, p_column = q.transposed ? q.ldb : 1;
+  for (int64_t task = first; task < last; ++task) {
+    const Block block = block_of(q, task);
+    if (block.sums) {
+      T* to = reinterpret_cast<T*>(args.ptr[q.sums]);
+      for (int64_t j = block.column0; j < block.column1; ++j) to[j] = 0;
+      for (int64_t p = 0; p < q.k; ++p) {
+        for (int64_t j = block.column0; j < block.column1; ++j) to[j] += b[p * q.ldb + j];
+      }
+      continue;
+    }
+    for (int64_t product = block.product0; product < block.product1; ++product) {
+      int64_t a_at, b_at;
+      jump(q, product, &a_at, &b_at);
+      for (int64_t i = block.row0; i < block.row1; ++i) {
+        const int64_t at = (product * q.m + i) * q.n;
+        for (int64_t j = block.column0; j < block.column1; ++j) c[at + j] = bias ? bias[j] : T(0);
+        for (int64_t p = 0; p < q.k; ++p) {
+          const T x = a[a_at + i * q.a_row + p * q.a_step];
+          const T* y = b + b_at + p * p_row;
+          for (int64_t j = block.column0; j < block.column1; ++j) c[at + j] += x * y[j * p_column];
+        }
+        for (int64_t j = block.column0; j < block.column1; ++j) {
+          if (q.relu && c[at + j] < T(0)) c[at + j] = 0;
+          if (mask && !(mask[at + j] > T(0))) c[at + j] = 0;
+        }
+      }
+    }
+  }
+}
+
+void matmul_f64(const Args& args, int64_t first, int64_t last, char*) { plain<double>(args, first, last); }
+void matmul_i32(const Args& args, int64_t first, int64_t last, char*) { plain<uint32_t>(args, first, last); }
+void matmul_i64(const Args& args, int64_t first, int64_t last, char*) { plain<uint64_t>(args, first, last); }
+
+#endif
+
+}  // namespace
+
+void fill_matmul(KernelTable& table) {
+  table.matmul_f32 = matmul_f32;
+  table.combine_f32 = combine_f32;
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+  table.matmul_f64 = matmul_f64;
+  table.matmul_i32 = matmul_i32;
+  table.matmul_i64 = matmul_i64;
+#endif
+}
+
+}  // namespace nabi::cpu::NABI_ISA

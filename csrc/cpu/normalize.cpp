@@ -1,0 +1,645 @@
+// csrc/cpu/normalize.cpp -- batch normalisation, softmax, the cross-entropies from logits, and their gradients
+#include "cpu/normalize.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu/kernels.h"
+#include "cpu/math.h"
+#include "cpu/vec.h"
+
+namespace nabi::cpu::NABI_ISA {
+
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+
+// What vec.h offers for a Vec, for one float64; beside the originals, so that neither hides the other.
+static NABI_INLINE double fma(double a, double b, double c) { return a * b + c; }
+static NABI_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
+static NABI_INLINE double maximum(double a, double b) { return b > a || b != b ? b : a; }
+static NABI_INLINE double load(const double* p) { return *p; }
+static NABI_INLINE double load(const double* p, int) { return *p; }
+static NABI_INLINE void store(double* p, double v) { *p = v; }
+static NABI_INLINE void store(double* p, double v, int) { *p = v; }
+
+#endif
+
+namespace {
+
+NABI_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Batch normalisation is written once for a vector of float32 and for one float64: V is what is computed with.
+
+template <class S>
+struct Kind;
+
+template <>
+struct Kind<float> {
+  using V = Vec;
+  static constexpr int kStep = kLanes;
+};
+
+NABI_INLINE Vec spread(double x, float) { return splat(static_cast<float>(x)); }
+
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+
+template <>
+struct Kind<double> {
+  using V = double;
+  static constexpr int kStep = 1;
+};
+
+NABI_INLINE double spread(double x, double) { return x; }
+
+#endif
+
+/// Every lane of a vector.
+struct Whole {
+  template <class S>
+  NABI_INLINE auto load(const S* p) const {
+    return NABI_ISA::load(p);
+  }
+  template <class S, class V>
+  NABI_INLINE void store(S* p, V v) const {
+    NABI_ISA::store(p, v);
+  }
+};
+
+/// The first n lanes.
+struct Part {
+  int n;
+  template <class S>
+  NABI_INLINE auto load(const S* p) const {
+    return NABI_ISA::load(p, n);
+  }
+  template <class S, class V>
+  NABI_INLINE void store(S* p, V v) const {
+    NABI_ISA::store(p, v, n);
+  }
+};
+
+/// f(first, lanes) for each vector of [begin, end).
+template <class S, class F>
+NABI_INLINE void over_lanes(int64_t begin, int64_t end, F f) {
+  int64_t i = begin;
+  for (; i + Kind<S>::kStep <= end; i += Kind<S>::kStep) f(i, Whole{});
+  if (i < end) f(i, Part{static_cast<int>(end - i)});
+}
+
+// Sums by chunk ------------------------------------------------------------------------------------------------------
+
+/// Rows that are added up before they join the chunk's sums: keeps long float32 sums exact to a few ulp.
+constexpr int64_t kBlock = 256;
+
+/// Adds `rows` rows of G vectors of channels to two sums, each by K chains of rows; K depends on the shape alone, G may
+/// depend on the instruction set. term(row, vector, first, second) adds an element to a chain.
+template <int G, int K, class V, class F>
+NABI_INLINE void sum_rows(int64_t rows, V zeros, V* first, V* second, F term) {
+  for (int g = 0; g < G; ++g) first[g] = second[g] = zeros;
+  for (int64_t begin = 0; begin < rows; begin += kBlock) {
+    const int64_t end = least(rows, begin + kBlock);
+    V a[G][K], b[G][K];
+    for (int g = 0; g < G; ++g) {
+      for (int k = 0; k < K; ++k) a[g][k] = b[g][k] = zeros;
+    }
+    int64_t r = begin;
+    for (; r + K <= end; r += K) {
+#pragma GCC unroll 4
+      for (int k = 0; k < K; ++k) {
+#pragma GCC unroll 4
+        for (int g = 0; g < G; ++g) term(r + k, g, a[g][k], b[g][k]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k + 1 < K; ++k) {
+      if (r + k < end) {
+        for (int g = 0; g < G; ++g) term(r + k, g, a[g][k], b[g][k]);
+      }
+    }
+    for (int g = 0; g < G; ++g) {
+      for (int width = 1; width < K; width *= 2) {
+        for (int k = 0; k < K; k += 2 * width) {
+          a[g][k] = a[g][k] + a[g][k + width];
+          b[g][k] = b[g][k] + b[g][k + width];
+        }
+      }
+      first[g] = first[g] + a[g][0];
+      second[g] = second[g] + b[g][0];
+    }
+  }
+}
+
+/// body<G, K>(channel, lanes) over the channels: four vectors of one chain, two of two, one of four. Sums are two
+/// registers a chain, so narrow instruction sets take the four vectors two by two.
+template <class S, class F>
+NABI_INLINE void over_groups(int64_t c, F body) {
+  constexpr int64_t kStep = Kind<S>::kStep;
+#if defined(__AVX512F__)
+  constexpr int kWide = 4;
+#else
+  constexpr int kWide = 2;
+#endif
+  int64_t i = 0;
+  for (; i + 4 * kStep <= c; i += 4 * kStep) {
+    for (int g = 0; g < 4; g += kWide) body.template run<kWide, 1>(i + g * kStep, Whole{});
+  }
+  if (i + 2 * kStep <= c) {
+    body.template run<2, 2>(i, Whole{});
+    i += 2 * kStep;
+  }
+  if (i + kStep <= c) {
+    body.template run<1, 4>(i, Whole{});
+    i += kStep;
+  }
+  if (i < c) body.template run<1, 4>(i, Part{static_cast<int>(c - i)});
+}
+
+/// Mean and sum of squared deviations of a chunk, from sums shifted by its first row.
+template <class S>
+struct Moments {
+  using V = typename Kind<S>::V;
+  const S* x;
+  int64_t rows, c;
+  S *mean, *m2;
+
+  template <int G, int K, class Lanes>
+  NABI_INLINE void run(int64_t i, Lanes lanes) const {
+    constexpr int kStep = Kind<S>::kStep;
+    const S* from = x + i;
+    const int64_t row = c;
+    V shift[G], sum[G], square[G];
+    for (int g = 0; g < G; ++g) shift[g] = lanes.load(from + g * kStep);
+    sum_rows<G, K>(rows, spread(0, S()), sum, square,
+                   [&](int64_t r, int g, V& a, V& b) __attribute__((always_inline)) {
+                     const V d = lanes.load(from + r * row + g * kStep) - shift[g];
+                     a = a + d;
+                     b = fma(d, d, b);
+                   });
+    const V n = spread(static_cast<double>(rows), S());
+    for (int g = 0; g < G; ++g) {
+      const V off = sum[g] / n;
+      lanes.store(mean + i + g * kStep, shift[g] + off);
+      lanes.store(m2 + i + g * kStep, maximum(fma(-sum[g], off, square[g]), spread(0, S())));
+    }
+  }
+};
+
+template <class S>
+NABI_INLINE S* operand(const Args& args, int i) {
+  return reinterpret_cast<S*>(args.ptr[i]);
+}
+
+NABI_INLINE const BatchNormParams& batch_norm(const Args& args) {
+  return *static_cast<const BatchNormParams*>(args.params);
+}
+
+template <class S>
+void batch_norm_sums(const Args& args, int64_t first, int64_t last, char*) {
+  const BatchNormParams& p = batch_norm(args);
+  for (int64_t chunk = first; chunk < last; ++chunk) {
+    const int64_t row = chunk * p.chunk_rows;
+    S* out = operand<S>(args, 6) + 2 * chunk * p.stride;
+    over_groups<S>(p.c, Moments<S>{operand<const S>(args, 0) + row * p.c, least(p.chunk_rows, p.rows - row), p.c, out,
+                                   out + p.stride});
+  }
+}
+
+/// Sums of g and of g * (x - mean) over a chunk.
+template <class S>
+struct Products {
+  using V = typename Kind<S>::V;
+  const S *g, *x, *mean;
+  int64_t rows, c;
+  S *sum_g, *sum_gx;
+
+  template <int G, int K, class Lanes>
+  NABI_INLINE void run(int64_t i, Lanes lanes) const {
+    constexpr int kStep = Kind<S>::kStep;
+    const S *from_g = g + i, *from_x = x + i;
+    const int64_t row = c;
+    V shift[G], first[G], second[G];
+    for (int j = 0; j < G; ++j) shift[j] = lanes.load(mean + i + j * kStep);
+    sum_rows<G, K>(rows, spread(0, S()), first, second,
+                   [&](int64_t r, int j, V& a, V& b) __attribute__((always_inline)) {
+                     const V grad = lanes.load(from_g + r * row + j * kStep);
+                     a = a + grad;
+                     b = fma(grad, lanes.load(from_x + r * row + j * kStep) - shift[j], b);
+                   });
+    for (int j = 0; j < G; ++j) {
+      lanes.store(sum_g + i + j * kStep, first[j]);
+      lanes.store(sum_gx + i + j * kStep, second[j]);
+    }
+  }
+};
+
+template <class S>
+void batch_norm_grad_sums(const Args& args, int64_t first, int64_t last, char*) {
+  const BatchNormParams& p = batch_norm(args);
+  for (int64_t chunk = first; chunk < last; ++chunk) {
+    const int64_t row = chunk * p.chunk_rows;
+    S* out = operand<S>(args, 8) + 2 * chunk * p.stride;
+    over_groups<S>(p.c, Products<S>{operand<const S>(args, 0) + row * p.c, operand<const S>(args, 1) + row * p.c,
+                                    operand<const S>(args, 3), least(p.chunk_rows, p.rows - row), p.c, out,
+                                    out + p.stride});
+  }
+}
+
+// Merge of the chunks ------------------------------------------------------------------------------------------------
+
+/// combine(left sums, right sums, rows on the left, rows on the right) over a pairwise tree of chunks.
+template <class F>
+NABI_INLINE void over_tree(const BatchNormParams& p, F combine) {
+  for (int64_t width = 1; width < p.chunks; width *= 2) {
+    for (int64_t i = 0; i + width < p.chunks; i += 2 * width) {
+      const int64_t middle = (i + width) * p.chunk_rows;
+      const int64_t end = least(p.rows, middle + width * p.chunk_rows);
+      combine(2 * i * p.stride, 2 * (i + width) * p.stride, static_cast<double>(middle - i * p.chunk_rows),
+              static_cast<double>(end - middle));
+    }
+  }
+}
+
+/// Repeats the first c of every coefficient up to the period, for the channels of this task.
+template <class S>
+NABI_INLINE void repeat(const BatchNormParams& p, S* coefficients, int number, int64_t begin, int64_t end) {
+  for (int k = 0; k < number; ++k) {
+    S* row = coefficients + k * p.spacing;
+    for (int64_t at = p.c; at < p.period; at += p.c) {
+      memcpy(row + at + begin, row + begin, static_cast<size_t>(end - begin) * sizeof(S));
+    }
+  }
+}
+
+template <class S>
+void batch_norm_merge(const Args& args, int64_t first, int64_t last, char*) {
+  using V = typename Kind<S>::V;
+  const BatchNormParams& p = batch_norm(args);
+  const int64_t begin = first * p.merge_channels, end = least(p.c, last * p.merge_channels);
+  const S *gamma = operand<const S>(args, 1), *beta = operand<const S>(args, 2);
+  S *mean = operand<S>(args, 4), *variance = operand<S>(args, 5), *sums = operand<S>(args, 6);
+  S* scale = sums + 2 * p.chunks * p.stride;
+  S* shift = scale + p.spacing;
+  over_tree(p, [&](int64_t left, int64_t right, double n_left, double n_right) __attribute__((always_inline)) {
+    const V share = spread(n_right / (n_left + n_right), S());
+    const V weight = spread(n_left * n_right / (n_left + n_right), S());
+    over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      S *a = sums + left + i, *b = sums + right + i;
+      const V mean_a = lanes.load(a);
+      const V delta = lanes.load(b) - mean_a;
+      lanes.store(a, fma(delta, share, mean_a));
+      lanes.store(a + p.stride, fma(delta * delta, weight, lanes.load(a + p.stride) + lanes.load(b + p.stride)));
+    });
+  });
+  const V rows = spread(static_cast<double>(p.rows), S()), one = spread(1, S()), epsilon = spread(p.epsilon, S());
+  over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+    // No rows: 0 / 0 is the NaN that NumPy gives for an empty mean.
+    const V m = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S()) / rows;
+    const V v = (p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S())) / rows;
+    const V a = lanes.load(gamma + i) * (one / sqrt(v + epsilon));
+    lanes.store(mean + i, m);
+    lanes.store(variance + i, v);
+    lanes.store(scale + i, a);
+    lanes.store(shift + i, fma(-m, a, lanes.load(beta + i)));
+  });
+  repeat(p, scale, 2, begin, end);
+}
+
+template <class S>
+void batch_norm_grad_merge(const Args& args, int64_t first, int64_t last, char*) {
+  using V = typename Kind<S>::V;
+  const BatchNormParams& p = batch_norm(args);
+  const int64_t begin = first * p.merge_channels, end = least(p.c, last * p.merge_channels);
+  const S *gamma = operand<const S>(args, 2), *mean = operand<const S>(args, 3), *variance = operand<const S>(args, 4);
+  S *dgamma = operand<S>(args, 6), *dbeta = operand<S>(args, 7), *sums = operand<S>(args, 8);
+  S* coefficients = sums + 2 * p.chunks * p.stride;
+    over_tree(p, [&](int64_t left, int64_t right, double, double) __attribute__((always_inline)) {
+    over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      S *a = sums + left + i, *b = sums + right + i;
+      lanes.store(a, lanes.load(a) + lanes.load(b));
+      lanes.store(a + p.stride, lanes.load(a + p.stride) + lanes.load(b + p.stride));
+    });
+  });
+  const V rows = spread(static_cast<double>(p.rows), S()), one = spread(1, S()), epsilon = spread(p.epsilon, S());
+  // dx = gamma / std * (g - mean of g - xhat * mean of g * xhat) = a * g + (b * x + c)
+  over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+    const V sum_g = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S());
+    const V sum_gx = p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S());
+    const V inverse = one / sqrt(lanes.load(variance + i) + epsilon);
+    const V product = sum_gx * inverse;
+    const V a = lanes.load(gamma + i) * inverse;
+    const V share = a / rows;
+    const V b = -(share * inverse * product);
+    lanes.store(dgamma + i, product);
+    lanes.store(dbeta + i, sum_g);
+    lanes.store(coefficients + i, a);
+    lanes.store(coefficients + p.spacing + i, b);
+    lanes.store(coefficients + 2 * p.spacing + i, -fma(b, lanes.load(mean + i), share * sum_g));
+  });
+  repeat(p, coefficients, 3, begin, end);
+}
+
+// The pass that writes -----------------------------------------------------------------------------------------------
+
+/// f(element, place of its coefficients, lanes) over rows [begin, end); begin is a multiple of 16.
+template <class S, class F>
+NABI_INLINE void over_elements(const BatchNormParams& p, int64_t begin, int64_t end, F f) {
+  if (p.period == 0) {
+    for (int64_t r = begin; r < end; ++r) {
+      over_lanes<S>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { f(r * p.c + i, i, lanes); });
+    }
+    return;
+  }
+  const int64_t stop = end * p.c;
+  for (int64_t e = begin * p.c; e < stop; e += p.period) {
+    over_lanes<S>(0, least(p.period, stop - e),
+                  [&](int64_t i, auto lanes) __attribute__((always_inline)) { f(e + i, i, lanes); });
+  }
+}
+
+template <class S>
+void batch_norm_apply(const Args& args, int64_t first, int64_t last, char*) {
+  const BatchNormParams& p = batch_norm(args);
+  const S* x = operand<const S>(args, 0);
+  S* y = operand<S>(args, 3);
+  const S* scale = operand<const S>(args, 6) + 2 * p.chunks * p.stride;
+  const S* shift = scale + p.spacing;
+  over_elements<S>(p, first * p.apply_rows, least(p.rows, last * p.apply_rows),
+                   [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
+                     lanes.store(y + e, fma(lanes.load(x + e), lanes.load(scale + i), lanes.load(shift + i)));
+                   });
+}
+
+template <class S>
+void batch_norm_grad_apply(const Args& args, int64_t first, int64_t last, char*) {
+  const BatchNormParams& p = batch_norm(args);
+  const S *g = operand<const S>(args, 0), *x = operand<const S>(args, 1);
+  S* dx = operand<S>(args, 5);
+  const S* a = operand<const S>(args, 8) + 2 * p.chunks * p.stride;
+  const S *b = a + p.spacing, *c = b + p.spacing;
+  over_elements<S>(p, first * p.apply_rows, least(p.rows, last * p.apply_rows),
+                   [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
+                     const auto rest = fma(lanes.load(b + i), lanes.load(x + e), lanes.load(c + i));
+                     lanes.store(dx + e, fma(lanes.load(a + i), lanes.load(g + e), rest));
+                   });
+}
+
+// Softmax and cross-entropies ----------------------------------------------------------------------------------------
+
+NABI_INLINE float lane0(Vec v) {
+  float out;
+  memcpy(&out, &v, sizeof out);
+  return out;
+}
+
+NABI_INLINE Vec lowest() { return splat(-__builtin_inff()); }
+
+/// f(row) over the rows of a run of tasks.
+template <class F>
+NABI_INLINE void over_rows(const Args& args, int64_t first, int64_t last, F f) {
+  const SoftmaxParams& p = *static_cast<const SoftmaxParams*>(args.params);
+  const int64_t end = least(p.rows, last * p.task_rows);
+  for (int64_t r = first * p.task_rows; r < end; ++r) f(p, r);
+}
+
+/// The row's largest element in every lane.
+NABI_INLINE Vec row_max(const float* x, int64_t c) {
+  if (c <= kLanes) {
+    const int n = static_cast<int>(c);
+    return splat(reduce_max(select(mask_first(n), load(x, n), lowest())));
+  }
+  Vec top[4] = {load(x), lowest(), lowest(), lowest()};
+  int64_t i = kLanes;
+  for (; i + 4 * kLanes <= c; i += 4 * kLanes) {
+    for (int k = 0; k < 4; ++k) top[k] = maximum(top[k], load(x + i + k * kLanes));
+  }
+  for (; i + kLanes <= c; i += kLanes) top[0] = maximum(top[0], load(x + i));
+  if (i < c) {
+    const int n = static_cast<int>(c - i);
+    top[0] = maximum(top[0], select(mask_first(n), load(x + i, n), lowest()));
+  }
+  return splat(reduce_max(maximum(maximum(top[0], top[1]), maximum(top[2], top[3]))));
+}
+
+/// The sum of a row's f(element, lanes), lane by lane and then by the tree; lanes beyond the row count as 0.
+template <class F>
+NABI_INLINE float row_sum(int64_t c, F f) {
+  Vec sum = zero();
+  int64_t i = 0;
+  for (; i + kLanes <= c; i += kLanes) sum = sum + f(i, Whole{});
+  if (i < c) {
+    const int n = static_cast<int>(c - i);
+    sum = sum + select(mask_first(n), f(i, Part{n}), zero());
+  }
+  return reduce_add(sum);
+}
+
+/// The row's sum of exp(x - top).
+NABI_INLINE float row_exp_sum(const float* x, int64_t c, Vec top) {
+  return row_sum(c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return exp(lanes.load(x + i) - top); });
+}
+
+void softmax_f32(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+    const float* x = operand<const float>(args, 0) + r * p.c;
+    float* y = operand<float>(args, 1) + r * p.c;
+    const Vec top = row_max(x, p.c);
+    if (p.c <= kLanes) {
+      const int n = static_cast<int>(p.c);
+      const Vec e = select(mask_first(n), exp(load(x, n) - top), zero());
+      return store(y, e / splat(reduce_add(e)), n);
+    }
+    const float sum = row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      const Vec e = exp(lanes.load(x + i) - top);
+      lanes.store(y + i, e);
+      return e;
+    });
+    const Vec inverse = splat(1.0f / sum);
+    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      lanes.store(y + i, lanes.load(y + i) * inverse);
+    });
+  });
+}
+
+void log_softmax_f32(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+    const float* x = operand<const float>(args, 0) + r * p.c;
+    float* y = operand<float>(args, 1) + r * p.c;
+    const Vec top = row_max(x, p.c);
+    const Vec total = log(splat(row_exp_sum(x, p.c, top)));
+    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      lanes.store(y + i, lanes.load(x + i) - top - total);
+    });
+  });
+}
+
+void softmax_cross_entropy_f32(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+    const float* x = operand<const float>(args, 0) + r * p.c;
+    const float* t = operand<const float>(args, 1) + r * p.c;
+    const Vec top = row_max(x, p.c);
+    const Vec total = log(splat(row_exp_sum(x, p.c, top)));
+    operand<float>(args, 2)[r] = row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      return lanes.load(t + i) * (total - (lanes.load(x + i) - top));
+    });
+  });
+}
+
+void softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+    const float* probs = operand<const float>(args, 0) + r * p.c;
+    const float* t = operand<const float>(args, 1) + r * p.c;
+    float* out = operand<float>(args, 3) + r * p.c;
+    const Vec g = splat(operand<const float>(args, 2)[r]);
+    const Vec mass = splat(row_sum(
+        p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return lanes.load(t + i); }));
+    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      lanes.store(out + i, fma(lanes.load(probs + i), mass, -lanes.load(t + i)) * g);
+    });
+  });
+}
+
+/// The row's label, or -1 once it has been reported as out of range.
+NABI_INLINE int64_t label_of(const Args& args, const SoftmaxParams& p, int64_t r) {
+  const int64_t label = p.wide_labels ? operand<const int64_t>(args, 1)[r] : operand<const int32_t>(args, 1)[r];
+  if (label >= 0 && label < p.c) return label;
+  report(args.fault, label, p.c);
+  return -1;
+}
+
+void sparse_softmax_cross_entropy_f32(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+    const int64_t label = label_of(args, p, r);
+    float* loss = operand<float>(args, 2) + r;
+    *loss = 0;
+    if (label < 0) return;
+    const float* x = operand<const float>(args, 0) + r * p.c;
+    const Vec top = row_max(x, p.c);
+    const float total = lane0(log(splat(row_exp_sum(x, p.c, top))));
+    *loss = total - (x[label] - lane0(top));
+  });
+}
+
+void sparse_softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+    const int64_t label = label_of(args, p, r);
+    if (label < 0) return;
+    const float* probs = operand<const float>(args, 0) + r * p.c;
+    float* out = operand<float>(args, 3) + r * p.c;
+    const float g = operand<const float>(args, 2)[r];
+    const float own = (probs[label] - 1.0f) * g;
+    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+      lanes.store(out + i, lanes.load(probs + i) * splat(g));
+    });
+    out[label] = own;
+  });
+}
+
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+
+// float64: plain loops, for gradient checks.
+
+struct RowSum {
+  double top, total;  // the largest element, and the log of the sum of exp(x - top)
+};
+
+RowSum row_log_sum(const double* x, int64_t c) {
+  double top = -__builtin_inf(), sum = 0;
+  for (int64_t i = 0; i < c; ++i) top = maximum(top, x[i]);
+  for (int64_t i = 0; i < c; ++i) sum += __builtin_exp(x[i] - top);
+  return {top, __builtin_log(sum)};
+}
+
+void log_softmax_f64(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
+    const double* x = operand<const double>(args, 0) + r * p.c;
+    double* y = operand<double>(args, 1) + r * p.c;
+    const RowSum s = row_log_sum(x, p.c);
+    for (int64_t i = 0; i < p.c; ++i) y[i] = x[i] - s.top - s.total;
+  });
+}
+
+void softmax_f64(const Args& args, int64_t first, int64_t last, char* scratch) {
+  log_softmax_f64(args, first, last, scratch);
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
+    double* y = operand<double>(args, 1) + r * p.c;
+    for (int64_t i = 0; i < p.c; ++i) y[i] = __builtin_exp(y[i]);
+  });
+}
+
+void softmax_cross_entropy_f64(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
+    const double *x = operand<const double>(args, 0) + r * p.c, *t = operand<const double>(args, 1) + r * p.c;
+    const RowSum s = row_log_sum(x, p.c);
+    double loss = 0;
+    for (int64_t i = 0; i < p.c; ++i) loss += t[i] * (s.total - (x[i] - s.top));
+    operand<double>(args, 2)[r] = loss;
+  });
+}
+
+void softmax_cross_entropy_grad_f64(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
+    const double *probs = operand<const double>(args, 0) + r * p.c, *t = operand<const double>(args, 1) + r * p.c;
+    const double g = operand<const double>(args, 2)[r];
+    double* out = operand<double>(args, 3) + r * p.c;
+    double mass = 0;
+    for (int64_t i = 0; i < p.c; ++i) mass += t[i];
+    for (int64_t i = 0; i < p.c; ++i) out[i] = (probs[i] * mass - t[i]) * g;
+  });
+}
+
+void sparse_softmax_cross_entropy_f64(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
+    const int64_t label = label_of(args, p, r);
+    const double* x = operand<const double>(args, 0) + r * p.c;
+    const RowSum s = row_log_sum(x, p.c);
+    operand<double>(args, 2)[r] = label < 0 ? 0 : s.total - (x[label] - s.top);
+  });
+}
+
+void sparse_softmax_cross_entropy_grad_f64(const Args& args, int64_t first, int64_t last, char*) {
+  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
+    const int64_t label = label_of(args, p, r);
+    const double* probs = operand<const double>(args, 0) + r * p.c;
+    const double g = operand<const double>(args, 2)[r];
+    double* out = operand<double>(args, 3) + r * p.c;
+    for (int64_t i = 0; i < p.c; ++i) out[i] = (probs[i] - (i == label ? 1 : 0)) * g;
+  });
+}
+
+#endif
+
+}  // namespace
+
+void fill_normalize(KernelTable& table) {
+#define NABI_FILL(name) table.name##_f32 = name<float>;
+  NABI_FILL(batch_norm_sums)
+  NABI_FILL(batch_norm_merge)
+  NABI_FILL(batch_norm_apply)
+  NABI_FILL(batch_norm_grad_sums)
+  NABI_FILL(batch_norm_grad_merge)
+  NABI_FILL(batch_norm_grad_apply)
+#undef NABI_FILL
+  table.softmax_f32 = softmax_f32;
+  table.log_softmax_f32 = log_softmax_f32;
+  table.softmax_cross_entropy_f32 = softmax_cross_entropy_f32;
+  table.softmax_cross_entropy_grad_f32 = softmax_cross_entropy_grad_f32;
+  table.sparse_softmax_cross_entropy_f32 = sparse_softmax_cross_entropy_f32;
+  table.sparse_softmax_cross_entropy_grad_f32 = sparse_softmax_cross_entropy_grad_f32;
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+#define NABI_FILL(name) table.name##_f64 = name<double>;
+  NABI_FILL(batch_norm_sums)
+  NABI_FILL(batch_norm_merge)
+  NABI_FILL(batch_norm_apply)
+  NABI_FILL(batch_norm_grad_sums)
+  NABI_FILL(batch_norm_grad_merge)
+  NABI_FILL(batch_norm_grad_apply)
+#undef NABI_FILL
+  table.softmax_f64 = softmax_f64;
+  table.log_softmax_f64 = log_softmax_f64;
+  table.softmax_cross_entropy_f64 = softmax_cross_entropy_f64;
+  table.softmax_cross_entropy_grad_f64 = softmax_cross_entropy_grad_f64;
+  table.sparse_softmax_cross_entropy_f64 = sparse_softmax_cross_entropy_f64;
+  table.sparse_softmax_cross_entropy_grad_f64 = sparse_softmax_cross_entropy_grad_f64;
+#endif
+}
+
+}  // namespace nabi::cpu::NABI_ISA

@@ -1,0 +1,200 @@
+// csrc/passes/fuse_epilogues.cpp -- bias, ReLU, masks and bias gradients move into the kernels that have the data at hand
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "error.h"
+#include "passes/fuse.h"
+#include "passes/rewrite.h"
+
+namespace nabi::passes {
+namespace {
+
+/// What will be added to a node, and where the merged node stands.
+struct Epilogue {
+  ValueId bias = kNone;
+  bool relu = false;
+  ValueId mask = kNone;      // keeps the result where this is above zero
+  ValueId bias_sum = kNone;  // the value (a sum over rows) that becomes output 1
+  ValueId result = kNone;    // the value that the merged node's output 0 replaces
+  int at = 0;                // index of the node in whose place the merged one is added
+};
+
+class Fuser {
+ public:
+  explicit Fuser(const Graph& graph) : graph_(graph), users_(graph.values().size()), live_(live_nodes(graph)) {
+    for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+      if (!live_[n]) continue;
+      for (ValueId id : graph.nodes()[n].inputs) users_[id].push_back(static_cast<int>(n));
+    }
+    for (ValueId id : graph.outputs()) users_[id].push_back(kEnd);
+    for (const auto& update : graph.updates()) users_[update.second].push_back(kEnd);
+  }
+
+  Graph run() {
+    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+      if (live_[n]) match(static_cast<int>(n));
+    }
+    Rewriter out(graph_);
+    for (int n = 0; n < static_cast<int>(graph_.nodes().size()); ++n) {
+      if (!live_[n] || absorbed_.count(n) != 0) continue;
+      const auto merged = merged_.find(n);
+      if (merged != merged_.end()) {
+        emit(out, merged->second);
+      } else {
+        out.copy(graph_.nodes()[n]);
+      }
+    }
+    return out.finish();
+  }
+
+ private:
+  static constexpr int kEnd = -1;
+
+  const Node& node(int n) const { return graph_.nodes()[n]; }
+
+  /// The only reader of a value, or null.
+  const Node* only_user(ValueId id) const {
+    return users_[id].size() == 1 && users_[id][0] != kEnd ? &node(users_[id][0]) : nullptr;
+  }
+
+  int index_of(const Node& n) const { return graph_.values()[n.first].node; }
+
+  bool is_zero(ValueId id) const {
+    const Node& n = graph_.producer(id);
+    return n.op->name == "constant" && n.attrs.number("value") == 0;
+  }
+
+  static bool takes(const Node& n, std::string_view attr) { return n.attrs.find(attr) != nullptr && !n.attrs.flag(attr); }
+
+  void match(int n) {
+    const Node& producer = node(n);
+    Epilogue epilogue;
+    epilogue.result = producer.first;
+    epilogue.at = n;
+    bool changed = false;
+    if (takes(producer, "bias") && !producer.attrs.flag("relu")) changed |= match_bias(producer, epilogue);
+    if (takes(producer, "relu")) changed |= match_relu(epilogue);
+    if (takes(producer, "mask") && !changed) changed |= match_mask(epilogue);
+    if (takes(producer, "bias_grad") && !changed) changed |= match_bias_sum(n, producer, epilogue);
+    if (!changed) return;
+    // The merged node stands where the last absorbed one stood, so that all its operands exist by then.
+    if (epilogue.at != n) absorbed_.insert(n);
+    merged_[epilogue.at] = {n, epilogue};
+  }
+
+  bool match_bias(const Node& producer, Epilogue& epilogue) const {
+    const Node* user = only_user(epilogue.result);
+    if (user == nullptr || user->op->name != "add") return false;
+    const ValueId other = user->inputs[0] == epilogue.result ? user->inputs[1] : user->inputs[0];
+    const Type& type = graph_.type(producer.first);
+    if (type.shape.empty() || graph_.type(other) != Type{type.dtype, {type.shape.back()}}) return false;
+    if (graph_.type(user->first) != type) return false;
+    epilogue.bias = other;
+    epilogue.result = user->first;
+    epilogue.at = index_of(*user);
+    return true;
+  }
+
+  bool match_relu(Epilogue& epilogue) {
+    const Node* user = only_user(epilogue.result);
+    if (user == nullptr || user->op->name != "relu") return false;
+    if (epilogue.bias != kNone) absorbed_.insert(epilogue.at);
+    epilogue.relu = true;
+    epilogue.result = user->first;
+    epilogue.at = index_of(*user);
+    return true;
+  }
+
+  /// select(y > 0, result, 0), the gradient of the ReLU that made y, perhaps after a reshape.
+  bool match_mask(Epilogue& epilogue) {
+    const Node* user = only_user(epilogue.result);
+    if (user == nullptr) return false;
+    ValueId value = epilogue.result;
+    int reshape = -1;
+    if (user->op->name == "reshape") {
+      reshape = index_of(*user);
+      value = user->first;
+      user = only_user(value);
+    }
+    if (user == nullptr || user->op->name != "select" || user->inputs[1] != value || !is_zero(user->inputs[2])) return false;
+    const Node& condition = graph_.producer(user->inputs[0]);
+    if (condition.op->name != "greater" || !is_zero(condition.inputs[1])) return false;
+    if (graph_.type(condition.inputs[0]) != graph_.type(value)) return false;
+    if (reshape >= 0) absorbed_.insert(reshape);
+    epilogue.mask = condition.inputs[0];
+    epilogue.result = user->first;
+    epilogue.at = index_of(*user);
+    return true;
+  }
+
+  /// The sum of the second operand over all axes but the last: a bias gradient beside the weights' one.
+  bool match_bias_sum(int n, const Node& producer, Epilogue& epilogue) {
+    if (producer.op->name == "matmul" && (!producer.attrs.flag("transpose_a") || producer.attrs.flag("transpose_b") ||
+                                          graph_.type(producer.inputs[1]).shape.size() != 2)) {
+      return false;
+    }
+    const ValueId dy = producer.inputs[1];
+    const Node& dy_node = graph_.producer(dy);
+    const ValueId source = dy_node.op->name == "reshape" ? dy_node.inputs[0] : dy;  // a Dense on rank 3 flattens dy
+    for (ValueId candidate : {dy, source}) {
+      for (int m : users_[candidate]) {
+        if (m == kEnd || !sums_rows(node(m)) || absorbed_.count(m) != 0) continue;
+        epilogue.bias_sum = node(m).first;
+        epilogue.at = std::min(n, m);
+        for (ValueId id : producer.inputs) {
+          if (graph_.values()[id].node >= epilogue.at) return false;
+        }
+        absorbed_.insert(std::max(n, m));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  bool sums_rows(const Node& n) const {
+    if (n.op->name != "reduce_sum" || n.attrs.flag("keepdims")) return false;
+    const Shape& shape = graph_.type(n.inputs[0]).shape;
+    if (shape.size() < 2 || shape.back() != count(graph_.type(n.first).shape)) return false;
+    return n.attrs.list("axes").size() == shape.size() - 1 && n.attrs.list("axes").back() == static_cast<int>(shape.size()) - 2;
+  }
+
+  void emit(Rewriter& out, const std::pair<int, Epilogue>& merged) const {
+    const Node& producer = node(merged.first);
+    const Epilogue& epilogue = merged.second;
+    out.graph.set_layer(producer.layer);
+    std::vector<ValueId> inputs = out.mapped(producer.inputs);
+    Attrs attrs = producer.attrs;
+    if (epilogue.bias != kNone) {
+      attrs.set("bias", true);
+      inputs.push_back(out[epilogue.bias]);
+    }
+    if (epilogue.relu) attrs.set("relu", true);
+    if (epilogue.mask != kNone) {
+      attrs.set("mask", true);
+      const Shape& shape = graph_.type(producer.first).shape;
+      const bool same = graph_.type(epilogue.mask).shape == shape;
+      inputs.push_back(same ? out[epilogue.mask] : out.graph.add1("reshape", {out[epilogue.mask]}, {{"shape", shape}}));
+    }
+    if (epilogue.bias_sum != kNone) attrs.set("bias_grad", true);
+    const std::vector<ValueId> made = out.graph.add(*producer.op, inputs, attrs);
+    const Shape& wanted = graph_.type(epilogue.result).shape;
+    const bool same = out.graph.type(made[0]).shape == wanted;
+    out.set(epilogue.result, same ? made[0] : out.graph.add1("reshape", {made[0]}, {{"shape", wanted}}));
+    if (epilogue.bias_sum != kNone) out.set(epilogue.bias_sum, made[1]);
+    for (int i = 1; i < producer.outputs; ++i) out.set(producer.first + i, made[i]);
+  }
+
+  const Graph& graph_;
+  std::vector<std::vector<int>> users_;
+  std::vector<bool> live_;
+  std::map<int, std::pair<int, Epilogue>> merged_;  // place -> (producer, epilogue)
+  std::set<int> absorbed_;
+};
+
+}  // namespace
+
+Graph fuse_epilogues(const Graph& graph) { return Fuser(graph).run(); }
+
+}  // namespace nabi::passes

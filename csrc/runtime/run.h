@@ -1,0 +1,73 @@
+// csrc/runtime/run.h -- one call of Program::run: many steps, one team of threads, nothing of Python
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <vector>
+
+#include "parallel.h"
+#include "runtime/program.h"
+
+namespace nabi {
+
+/// Prepared before the first step, so that no step allocates.
+class Run {
+ public:
+  /// Takes the arena's lock and checks the request.
+  Run(Program& program, const RunRequest& request);
+
+  /// Returns the number of the step it stopped before.
+  std::int64_t go();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  /// Phases that one worker runs alone, or one phase that all share.
+  struct Group {
+    std::size_t first = 0;
+    std::size_t last = 0;
+    bool shared = false;
+    bool checks = false;
+    std::int64_t grain = 1;  // tasks claimed at a time
+  };
+
+  /// Copies this step's rows of one feed into the arena.
+  struct GatherJob {
+    const Gatherer* gather;
+    const std::int64_t* index;
+    std::int64_t first;      // row, or position in index
+    std::int64_t rows;
+    std::int64_t task_rows;
+  };
+
+  static void gather(const cpu::Args& args, std::int64_t first, std::int64_t last, char* scratch);
+
+  void prepare_feeds();
+  void make_groups();
+  void begin_step();
+  bool faulty() const;
+  void end_step();
+  void work(int worker, int workers);
+
+  Program& program_;
+  const RunRequest& request_;
+  std::unique_lock<std::mutex> lock_;
+  int threads_ = 1;
+  char* scratch_ = nullptr;
+  std::vector<Gatherer> gatherers_;
+  std::vector<GatherJob> jobs_;
+  std::vector<char*> job_pointers_;
+  std::vector<std::size_t> direct_;            // feeds read where they lie
+  std::vector<Program::BoundPhase> phases_;    // gathering, then the program's
+  std::vector<Group> groups_;
+  std::deque<std::atomic<std::int64_t>> next_task_;  // by group
+  Barrier barrier_;
+  std::int64_t step_ = 0;
+  bool stop_ = false;                          // written by worker 0 between barriers
+  bool fault_ = false;
+  Clock::time_point deadline_;
+  Clock::time_point slice_end_;
+};
+
+}  // namespace nabi

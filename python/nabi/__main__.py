@@ -1,0 +1,7 @@
+"""`python -m nabi` is the `nabi` command."""
+
+import sys
+
+from nabi.cli import main
+
+sys.exit(main())

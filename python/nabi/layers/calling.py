@@ -1,0 +1,202 @@
+"""What happens around a layer's `call`: its arguments, the shapes for `build`, the context of nested calls, its errors."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nabi import config, tree
+from nabi.trace import KerasTensor, Tensor, Variable, current_trace
+
+if TYPE_CHECKING:
+    from nabi.layers.layer import Layer
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether a value can be a layer's input: traced, symbolic, an array or a Variable."""
+    return isinstance(x, (Tensor, np.ndarray, KerasTensor, Variable))
+
+
+
+
+class CallSpec:
+    """The arguments of one call, by name.
+
+    Attributes:
+        user: arguments that the caller gave, by name.
+        arguments: all of them, defaults included.
+        tensors: those that are tensors or nested tensors.
+        nested: names of those in `tensors` that are nested.
+        first: the first argument.
+
+    Raises:
+        ValueError: an argument mixes tensors and other values. TypeError: the arguments do not fit the signature.
+    """
+
+    def __init__(
+        self, signature: inspect.Signature, context_args: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        foreign = {name: kwargs.pop(name) for name in context_args if name in kwargs and name not in signature.parameters}
+        bound = signature.bind(*args, **kwargs)
+        self.user: dict[str, Any] = {**foreign, **bound.arguments}
+        bound.apply_defaults()
+        self.arguments: dict[str, Any] = dict(bound.arguments)
+        self.tensors: dict[str, Any] = {}
+        self.nested: list[str] = []
+        for name, value in self.arguments.items():
+            if is_tensor(value):
+                self.tensors[name] = value
+            elif tree.is_nested(value) and len(value) > 0:
+                leaves = tree.flatten(value)
+                if all(x is None or is_tensor(x) for x in leaves):
+                    self.tensors[name] = value
+                    self.nested.append(name)
+                elif any(is_tensor(x) for x in leaves):
+                    raise ValueError(
+                        "In a nested call() argument, you cannot mix tensors and non-tensors. Received invalid mixed "
+                        f"argument: {name}={value}"
+                    )
+        self.first: Any = next(iter(self.arguments.values())) if self.arguments else None
+
+    def shapes(self) -> dict[str, Any]:
+        """`{"inputs_shape": (None, 4)}` for each tensor argument but masks and catch-alls."""
+        found: dict[str, Any] = {}
+        for name, value in self.tensors.items():
+            if name in ("mask", "args", "kwargs"):
+                continue
+            if name in self.nested:
+                found[f"{name}_shape"] = tree.map_structure(lambda x: None if x is None else tuple(x.shape), value)
+            else:
+                found[f"{name}_shape"] = tuple(value.shape)
+        return found
+
+
+def shapes_for(method: Callable[..., Any], shapes: dict[str, Any], spec: CallSpec, class_name: str) -> dict[str, Any]:
+    """The keyword arguments to call `build` or `compute_output_shape` with.
+
+    A method of one argument gets the first shape; one of several gets, by name, `foo_shape` for call's `foo`.
+
+    Raises:
+        ValueError: an argument of the method names no argument of `call`.
+    """
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.KEYWORD_ONLY)
+    expected = [name for name, p in inspect.signature(method).parameters.items() if p.kind in kinds]
+    if len(expected) == 1:
+        return {expected[0]: next(iter(shapes.values()), None)}
+    found: dict[str, Any] = {}
+    for name in expected:
+        start = (
+            f"For a `{method.__name__}()` method with more than one argument, all arguments should have a `_shape` "
+            f"suffix and match an argument from `call()`. E.g. `{method.__name__}(self, foo_shape, bar_shape)` "
+        )
+        if not name.endswith("_shape"):
+            raise ValueError(
+                f"{start} For layer '{class_name}', Received `{method.__name__}()` argument `{name}`, which does not "
+                "end in `_shape`."
+            )
+        argument = name.removesuffix("_shape")
+        if argument not in spec.arguments:
+            raise ValueError(
+                f"{start} For layer '{class_name}', received `{method.__name__}()` argument `{name}`, but `call()` "
+                f"does not have argument `{argument}`."
+            )
+        if name in shapes:
+            found[name] = shapes[name]
+    return found
+
+
+class CallContext:
+    """What nested calls share: the outermost layer, and the values of arguments such as `training`."""
+
+    def __init__(self, entry: Layer) -> None:
+        self.entry = entry
+        self.values: dict[str, Any] = {}
+
+
+class _Local(threading.local):
+    context: CallContext | None = None
+    layer: str = ""  # the name that nodes of the current trace carry
+
+
+_local = _Local()
+
+
+def enter_context(layer: Layer) -> tuple[CallContext, bool]:
+    """The open call context, and whether it was opened now, with `layer` as the outermost one."""
+    context = _local.context
+    if context is not None:
+        return context, False
+    context = _local.context = CallContext(layer)
+    return context, True
+
+
+def leave_context() -> None:
+    """Closes the call context; called by the layer that opened it."""
+    _local.context = None
+
+
+class naming:
+    """`with naming("dense"):` nodes added to the current trace carry this layer's name."""
+
+    __slots__ = ("_before", "_name")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._before = ""
+
+    def __enter__(self) -> None:
+        trace = current_trace()
+        self._before = _local.layer
+        if trace is not None:
+            _local.layer = self._name
+            trace.set_layer(self._name)
+
+    def __exit__(self, *_: object) -> None:
+        trace = current_trace()
+        _local.layer = self._before
+        if trace is not None:
+            trace.set_layer(self._before)
+
+
+def explained(error: Exception, call: Callable[..., Any], owner: str, args: Any, kwargs: Any) -> Exception | None:
+    """The error with the call's arguments added to its message, as Keras words it; None to raise the original."""
+    if not config.is_traceback_filtering_enabled() or hasattr(error, "_keras_call_info_injected"):
+        return None
+    signature = inspect.signature(call)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
+        return None
+    lines = []
+    for parameter in signature.parameters.values():
+        if parameter.name in bound.arguments:
+            value = tree.map_structure(_described, bound.arguments[parameter.name])
+        else:
+            value = parameter.default
+        lines.append(f"  • {parameter.name}={value}")
+    if not lines:
+        return None
+    message = error.args[0] if error.args else ""
+    name = f"{owner}.call()"
+    listing = "\n".join(lines)
+    text = (
+        f"Exception encountered when calling {name}.\n\n\x1b[1m{message}\x1b[0m\n\n"
+        f"Arguments received by {name}:\n{listing}"
+    )
+    try:
+        wrapped = type(error)(text)
+    except TypeError:
+        wrapped = RuntimeError(text)  # type: ignore[assignment]
+    wrapped._keras_call_info_injected = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _described(value: Any) -> str:
+    if is_tensor(value):
+        dtype = value.dtype if isinstance(value.dtype, str) else value.dtype.name
+        return f"{type(value).__name__}(shape={tuple(value.shape)}, dtype={dtype})"
+    return repr(value)

@@ -1,0 +1,344 @@
+"""Weights files: Keras's `.weights.h5` layout, written and read.
+
+Groups follow the tree of objects: `layers/<snake_case class>[_k]/vars/<i>`, children of a custom layer under the name
+of the attribute that holds them, `optimizer/vars/<i>`. Source: Keras 3.15 `saving_lib` (keras.md, section 4.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nabi.names import to_snake_case
+
+_MAX_MEMBER = 4 << 30  # bytes; larger members of a .keras file must not be packed beyond _MAX_PACKING
+_MAX_PACKING = 100
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError("Weights files need the h5py package: `pip install h5py`.") from None
+    return h5py
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The tree of objects
+# ---------------------------------------------------------------------------------------------------------------------
+def _is_saveable(thing: Any) -> bool:
+    return hasattr(type(thing), "save_own_variables")
+
+
+def _reference_names(saveable: Any) -> set[str]:
+    """Names that every object of this kind has: nothing under them is a child that a user added."""
+    from nabi.layers.layer import Layer
+    from nabi.models.model import Model
+
+    for base in (Model, Layer):
+        if isinstance(saveable, base):
+            names = getattr(base, "_reference_names", None)
+            if names is None or base is not names[0]:
+                plain = Layer(name="reference") if base is Layer else Model(name="reference")
+                names = (base, frozenset(dir(plain)))
+                base._reference_names = names  # type: ignore[attr-defined]
+            return set(names[1]) - {"optimizer"}
+    return set(dir(type(saveable)))
+
+
+def _children(saveable: Any) -> Iterator[tuple[str, Any]]:
+    """Attributes that may hold further objects, in the order Keras visits them."""
+    skip = _reference_names(saveable)
+    if hasattr(saveable, "_nodes_by_depth") or type(saveable).__name__ == "Sequential" or _is_sequential(saveable):
+        yield "layers", saveable.layers
+    names = [name for name in dir(saveable) if not name.startswith("__") and name not in skip]
+    for name in sorted(names, key=lambda name: (name.startswith("_"), name)):
+        try:
+            yield name, getattr(saveable, name)
+        except Exception:  # a property of the user's that fails says nothing about weights
+            continue
+
+
+def _is_sequential(saveable: Any) -> bool:
+    from nabi.models.sequential import Sequential
+
+    return isinstance(saveable, Sequential)
+
+
+def _walk(saveable: Any, path: str, visited: set[int]) -> Iterator[tuple[str, Any]]:
+    """Every object with variables and its path, parents first, each object once."""
+    if id(saveable) in visited:
+        return
+    visited.add(id(saveable))
+    yield path, saveable
+    if not hasattr(saveable, "trainable_variables"):  # optimizers and metrics hold variables only
+        return
+    for name, child in _children(saveable):
+        below = f"{path}/{name}" if path else name
+        if _is_saveable(child):
+            yield from _walk(child, below, visited)
+        elif isinstance(child, (list, tuple, dict)):
+            yield from _walk_container(child, below, visited)
+
+
+def _walk_container(container: Any, path: str, visited: set[int]) -> Iterator[tuple[str, Any]]:
+    if id(container) in visited:
+        return
+    used: dict[str, int] = {}
+    for item in container.values() if isinstance(container, dict) else container:
+        if _is_saveable(item):
+            name = to_snake_case(type(item).__name__)
+        elif isinstance(item, (list, tuple, dict)):
+            name = "container"
+        else:
+            continue
+        count = used.get(name, 0)
+        used[name] = count + 1
+        below = f"{path}/{name}_{count}" if count else f"{path}/{name}"
+        if _is_saveable(item):
+            yield from _walk(item, below, visited)
+        else:
+            yield from _walk_container(item, below, visited)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Writing
+# ---------------------------------------------------------------------------------------------------------------------
+class _Writer:
+    """What `save_own_variables` writes into: a mapping from "0", "1", ... to arrays."""
+
+    def __init__(self, file: Any, path: str, name: str | None) -> None:
+        self._file = file
+        self._path = f"{path}/vars" if path else "vars"
+        self._group: Any = None
+        if name is not None:
+            self._open().attrs["name"] = name
+
+    def _open(self) -> Any:
+        if self._group is None:
+            self._group = self._file.create_group(self._path)
+        return self._group
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._open()[key] = np.asarray(value)
+
+
+def write_weights(model: Any, file: Any) -> None:
+    """Writes a model's weights, and its optimizer's state if compiled, into an open h5py file."""
+    for path, saveable in _walk(model, "", set()):
+        name = getattr(saveable, "name", None)
+        saveable.save_own_variables(_Writer(file, path, name if isinstance(name, str) else None))
+
+
+def save_weights(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
+    """Saves a model's weights to a `.weights.h5` file; the file appears whole or not at all.
+
+    Args:
+        model: a built model.
+        filepath: where to save; must end in `.weights.h5`.
+        overwrite: replace an existing file; otherwise ask, or raise where nobody can answer.
+        max_shard_size: not supported.
+
+    Raises:
+        ValueError: wrong ending, or the model is not built.
+        FileExistsError: the file exists, `overwrite` is False and standard input is no terminal.
+    """
+    path = os.fspath(filepath)
+    if max_shard_size is not None:
+        raise NotImplementedError("`max_shard_size` is not supported: weights are saved to one file.")
+    if not path.endswith(".weights.h5"):
+        raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={path}")
+    if not model.built:
+        raise ValueError(
+            "You are saving a model that has not yet been built. "
+            "Try building the model first by calling it on some data or by using `build()`."
+        )
+    if os.path.exists(path) and not overwrite and not _ask_overwrite(path):
+        return
+    h5py = _h5py()
+    folder = os.path.dirname(os.path.abspath(path))
+    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    os.close(handle)
+    try:
+        with h5py.File(temporary, "w") as file:
+            write_weights(model, file)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only the owner may read
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _ask_overwrite(path: str) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise FileExistsError(f"The file {path} exists already; pass `overwrite=True` to replace it.")
+    while True:
+        answer = input(f"[WARNING] {path} already exists - overwrite? [y/n]").strip().lower()
+        if answer in ("y", "n"):
+            return answer == "y"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading
+# ---------------------------------------------------------------------------------------------------------------------
+class _Reader:
+    """What `load_own_variables` reads: the arrays of one object by "0", "1", ..."""
+
+    def __init__(self, file: Any, path: str) -> None:
+        self._group = _group(file, f"{path}/vars" if path else "vars")
+        if self._group is None and "_layer_checkpoint_dependencies" in file:  # files of Keras 2.13
+            self._group = _group(file, path.replace("layers", "_layer_checkpoint_dependencies") + "/vars")
+
+    def keys(self) -> list[str]:
+        return [] if self._group is None else list(self._group)
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        h5py = _h5py()
+        if self._group is None or key not in self._group:
+            raise KeyError(f"The file holds no variable '{key}' here.")
+        if not isinstance(self._group.get(key, getlink=True), h5py.HardLink):
+            raise ValueError(f"The weights file holds a link at '{self._group.name}/{key}', which is refused.")
+        data = self._group[key]
+        if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
+            raise ValueError(f"The weights file keeps the data of '{data.name}' elsewhere, which is refused.")
+        return np.asarray(data)
+
+
+def _group(file: Any, path: str) -> Any:
+    """The group at the path, or None; links are refused."""
+    h5py = _h5py()
+    group = file
+    for part in path.split("/"):
+        link = group.get(part, getlink=True)
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"The weights file holds a link at '{path}', which is refused.")
+        group = group[part]
+        if not isinstance(group, h5py.Group):
+            return None
+    return group
+
+
+def read_weights(model: Any, file: Any, skip_mismatch: bool = False) -> None:
+    """Reads an open h5py file into a model. Everything is checked before the first variable changes.
+
+    Raises:
+        ValueError: the file does not fit the model and `skip_mismatch` is False.
+    """
+    plan: list[tuple[Any, _Reader]] = []
+    problems: list[str] = []
+    for path, saveable in _walk(model, "", set()):
+        store = _Reader(file, path)
+        problem = _mismatch(saveable, store)
+        if problem is None:
+            plan.append((saveable, store))
+        else:
+            problems.append(problem)
+    if problems and not skip_mismatch:
+        more = f" ({len(problems)} objects do not fit.)" if len(problems) > 1 else ""
+        raise ValueError(problems[0] + more)
+    for problem in problems:
+        warnings.warn(f"{problem} It keeps its present values.", stacklevel=4)
+    for saveable, store in plan:
+        saveable.load_own_variables(store)
+
+
+def _mismatch(saveable: Any, store: _Reader) -> str | None:
+    """Why the stored variables do not fit a layer, or None. Optimizers decide for themselves."""
+    if not hasattr(saveable, "trainable_variables") or not hasattr(saveable, "_own_variables"):
+        return None
+    variables = list(saveable._own_variables())
+    name = getattr(saveable, "name", type(saveable).__name__)
+    if len(variables) != len(store):
+        if not variables and not getattr(saveable, "built", True):
+            return (
+                f"Layer '{name}' was never built and thus it doesn't have any variables. However the weights file "
+                f"lists {len(store)} variables for this layer."
+            )
+        return (
+            f"Layer '{name}' expected {len(variables)} variables, but received {len(store)} variables during "
+            f"loading. Expected: {[variable.name for variable in variables]}"
+        )
+    for i, variable in enumerate(variables):
+        shape = tuple(store[str(i)].shape)
+        if shape != tuple(variable.shape):
+            return (
+                f"Layer '{name}' expected variable '{variable.name}' to have shape {tuple(variable.shape)}, "
+                f"but the weights file holds shape {shape}."
+            )
+    return None
+
+
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """Loads weights from a `.weights.h5` file, or from the weights inside a `.keras` file.
+
+    Args:
+        model: a built model.
+        filepath: the file.
+        skip_mismatch: leave layers whose weights do not fit as they are, with a warning, instead of raising.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: wrong ending, no weights file, the model is not built, or its weights have other shapes.
+    """
+    path = os.fspath(filepath)
+    if kwargs:
+        raise ValueError(f"Invalid keyword arguments: {kwargs}")
+    if not path.endswith((".weights.h5", ".keras")):
+        if path.endswith((".h5", ".hdf5")):
+            raise NotImplementedError(
+                "Weights can be loaded from `.weights.h5` and `.keras` files, not yet from the older HDF5 format. "
+                f"Received: filepath={path}"
+            )
+        raise ValueError(f"The filename must end in `.weights.h5` or `.keras`. Received: filepath={path}")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"No weights file at {path}.")
+    if not model.built:
+        raise ValueError(
+            "You are loading weights into a model that has not yet been built. "
+            "Try building the model first by calling it on some data or by using `build()`."
+        )
+    h5py = _h5py()
+    source: Any = _weights_member(path) if path.endswith(".keras") else path
+    try:
+        file = h5py.File(source, "r")
+    except OSError as error:
+        raise ValueError(f"{path} is not a readable weights file: {error}") from None
+    with file:
+        read_weights(model, file, skip_mismatch)
+
+
+def _weights_member(path: str) -> io.BytesIO:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo("model.weights.h5")
+            if info.file_size > max(_MAX_MEMBER, _MAX_PACKING * info.compress_size):
+                raise ValueError(f"The weights in {path} would unpack to {info.file_size} bytes, which is refused.")
+            return io.BytesIO(archive.read(info))
+    except (zipfile.BadZipFile, KeyError):
+        raise ValueError(f"{path} is no `.keras` file with weights in it.") from None
