@@ -38,6 +38,8 @@ class Row:
         special: also try SPECIAL in every combination.
         gradient: inputs to differentiate; None stands for all floats.
         gradient_ulp: allowed difference of float32 gradients from float64 ones, relative to the largest of an input's.
+        gradient_floor: what counts as the largest where all are smaller (a saturated function's have few digits).
+        zero_signs: special values that give 0 have NumPy's sign.
         outputs: outputs whose gradient flows back.
         reference_gradient: (inputs, attrs, upstream) -> gradients, for points where differences say nothing.
     """
@@ -52,6 +54,8 @@ class Row:
     special: bool = False
     gradient: tuple[int, ...] | None = None
     gradient_ulp: float = 200
+    gradient_floor: float = 0
+    zero_signs: bool = True
     outputs: tuple[int, ...] = (0,)
     reference_gradient: Callable[..., Sequence[Array]] | None = None
 
@@ -83,15 +87,17 @@ BYTES_TOO = (*NUMBERS, "uint8")
 def unary(op: str, reference: Callable[..., Any], low: float = -3.0, high: float = 3.0, **options: Any) -> None:
     """A row for an op of one float tensor."""
     attrs = options.pop("attrs", {})
+    options = {"special": True, "gradient_floor": 1.0, **options}
 
     def sample(d: Draw) -> Sample:
         return [d.array(d.shape(), low, high)], dict(attrs)
 
-    row(op, reference, sample, special=options.pop("special", True), **options)
+    row(op, reference, sample, **options)
 
 
 def binary(op: str, reference: Callable[..., Any], a: Range = Range(), b: Range = Range(), **options: Any) -> None:
     """A row for an op of two tensors that broadcast."""
+    options = {"special": True, "gradient_floor": 1.0, **options}
 
     def sample(d: Draw) -> Sample:
         shape = d.shape()
@@ -103,7 +109,7 @@ def binary(op: str, reference: Callable[..., Any], a: Range = Range(), b: Range 
             x, y = np.round(x * 64) / 64, np.round(y * 64) / 64 + 1 / 128
         return [x, y], {}
 
-    row(op, reference, sample, special=options.pop("special", True), **options)
+    row(op, reference, sample, **options)
 
 
 def logical(op: str, reference: Callable[..., Any], inputs: int) -> None:
@@ -118,7 +124,7 @@ def logical(op: str, reference: Callable[..., Any], inputs: int) -> None:
 
 unary("negative", np.negative, dtypes=BYTES_TOO, ulp=0)
 unary("abs", np.abs, dtypes=BYTES_TOO, ulp=0, reference_gradient=lambda x, g: [g * np.sign(x)])
-unary("sign", np.sign, dtypes=BYTES_TOO, ulp=0)
+unary("sign", lambda x: np.where(x == 0, x, np.sign(x)), dtypes=BYTES_TOO, ulp=0)
 unary("square", np.square, dtypes=BYTES_TOO, ulp=1)
 unary("exp", np.exp, -20, 20)
 unary("expm1", np.expm1, -20, 20)
@@ -171,6 +177,7 @@ binary(
     np.maximum,
     dtypes=BYTES_TOO,
     ulp=0,
+    zero_signs=False,
     reference_gradient=lambda a, b, g: [np.where(a >= b, g, 0), np.where(a >= b, 0, g)],
 )
 binary(
@@ -178,6 +185,7 @@ binary(
     np.minimum,
     dtypes=BYTES_TOO,
     ulp=0,
+    zero_signs=False,
     reference_gradient=lambda a, b, g: [np.where(a <= b, g, 0), np.where(a <= b, 0, g)],
 )
 for _name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
@@ -211,10 +219,17 @@ binary(
     scale=lambda x, t: np.abs(x) + np.abs(x * t) + 1,
     special=False,
 )
+
+
+def _cast(d: Draw) -> Sample:
+    kinds = ("float64",) if d.smooth else ("float64", "float32", "int32", "int64", "bool")
+    return [d.array(d.shape(), -100, 100)], {"dtype": d.choice(kinds)}
+
+
 row(
     "cast",
     lambda x, dtype: x.astype(dtype),
-    lambda d: ([d.array(d.shape(), -100, 100)], {"dtype": d.choice(("float64", "int32", "int64", "float32", "bool"))}),
+    _cast,
     dtypes=BYTES_TOO,
     ulp=1,
 )
@@ -409,7 +424,15 @@ def _batch_norm_grad(d: Draw) -> Sample:
     return [d.array(x.shape), x, gamma, mean, variance], attrs
 
 
-row("batch_norm", ref.batch_norm, _batch_norm, ulp=64, scale="largest", gradient_ulp=4000)
+
+def _batch_norm_scale(x: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, Array, Array]:
+    """What the rounding errors of the mean come to in each output."""
+    _, mean, variance = ref.batch_norm(np.abs(x), gamma, beta, epsilon)
+    deviation = np.sqrt(ref.batch_norm(x, gamma, beta, epsilon)[2] + epsilon)
+    return (np.abs(x) + mean) / deviation * gamma + np.abs(beta), mean, variance + np.square(mean)
+
+
+row("batch_norm", ref.batch_norm, _batch_norm, ulp=64, scale=_batch_norm_scale, gradient_ulp=4000)
 row("batch_norm_grad", ref.batch_norm_grad, _batch_norm_grad, ulp=512, scale="largest")
 
 
@@ -530,6 +553,8 @@ def _padded(x: Array, low: Sequence[int], high: Sequence[int], interior: Sequenc
     shape = [n + (n - 1) * (s - 1) if n else 0 for n, s in zip(x.shape, steps, strict=True)]
     spread = np.full(shape, value).astype(x.dtype)
     spread[tuple(slice(None, None, s) for s in steps)] = x
+    if not low:
+        return spread
     return np.pad(spread, tuple(zip(low, high, strict=True)), constant_values=np.asarray(value).astype(x.dtype))
 
 

@@ -51,7 +51,11 @@ def gradient_build(op: str, attrs: Attrs, outputs: Sequence[int], wanted: Sequen
     def build(graph: Any, inputs: list[int]) -> list[int]:
         ours = inputs[: len(inputs) - len(outputs)]
         made = graph.add(op, ours, attrs)
-        grads = graph.gradients([made[i] for i in outputs], [ours[i] for i in wanted], inputs[len(ours) :])
+        upstream = []
+        for i, g in zip(outputs, inputs[len(ours) :], strict=True):
+            dtype = graph.type(made[i])[0]
+            upstream.append(g if graph.type(g)[0] == dtype else graph.add("cast", [g], {"dtype": dtype})[0])
+        grads = graph.gradients([made[i] for i in outputs], [ours[i] for i in wanted], upstream)
         # Where nothing flows back the gradient is 0.
         for at, i in enumerate(wanted):
             if grads[at] < 0:

@@ -53,7 +53,9 @@ void set_batch(MatmulParams& q, const Shape& out, const Shape& a, const Shape& b
 
 /// The task grid.
 void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
-  q.packed = !q.transposed && q.n >= 1024 && q.m >= 128 && q.k >= 128;
+  // Rows of B (and of A^T) that lie pages apart are copied once if they are then read often enough.
+  q.packed = !q.transposed && q.n >= 1024 && q.m >= 128 && q.k >= 512;
+  q.packed_a = q.a_step >= 1024 && q.n >= 64 && q.k >= 512;
   q.product_blocks = q.column_blocks = q.row_blocks = q.chunks = 1;
   const double flops = 2.0 * q.products * q.m * q.n * q.k;
   if (flops == 0) {
@@ -63,9 +65,9 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   const std::int64_t tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(flops / kTaskFlops), 1, 256);
   q.product_blocks = std::min(q.products, tasks);
   const std::int64_t each = ceil_div(tasks, q.product_blocks);
-  q.column_blocks = std::min(ceil_div(q.n, 64), each);
+  q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : 64), each);
   // A panel is packed once per task, so these tasks take more rows.
-  q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, ceil_div(q.m, q.transposed || q.packed ? 168 : 28));
+  q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, ceil_div(q.m, q.transposed || q.packed || q.packed_a ? 168 : 28));
   if (q.transposed && may_swap && q.products == 1 && q.m <= 64) {
     const std::int64_t blocks = std::min(q.column_blocks, std::max<std::int64_t>(1, q.n / (2 * q.m)));
     if (q.n * q.k > 2 * (blocks * q.m * q.k + q.m * q.n)) {
@@ -135,6 +137,10 @@ void lower(Lowering& low) {
       floats = rows * (q.k + columns);
     } else if (q.transposed || q.packed) {
       floats = columns * ceil_div(q.k, q.chunks);
+    }
+    if (q.packed_a && !q.swapped) {
+      if (!q.transposed && !q.packed) floats = columns * ceil_div(q.k, q.chunks);  // the block of A lies behind B's
+      floats += ceil_div(q.m, q.row_blocks) * std::min(kMatmulPackedDepth, q.k);
     }
     scratch = static_cast<std::size_t>(floats) * sizeof(float);
   }

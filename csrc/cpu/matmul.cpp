@@ -7,8 +7,6 @@
 namespace nabi::cpu::NABI_ISA {
 namespace {
 
-constexpr int64_t kDepth = 1024;  // longest run of k between two visits of C: a panel of B must stay in L2
-
 /// What a task covers.
 struct Block {
   int64_t chunk, product0, product1, column0, column1, row0, row1, k0, k1;
@@ -145,7 +143,10 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       t.ks = q.a_step;
       t.n1 = t.n2 = 1;
       const bool crowded = q.a_step == 1 && q.a_row % 1024 == 0;  // the rows of A share one set of the L1 cache
-      const int64_t rounds = depth > kDepth ? (depth + kDepth - 1) / kDepth : 1;
+      const int64_t longest = q.packed_a ? kMatmulPackedDepth : kMatmulDepth;
+      const int64_t rounds = depth > longest ? (depth + longest - 1) / longest : 1;
+      const int64_t rows = block.row1 - block.row0;
+      float* packed_a = panel + wide * depth;
       for (int64_t round = 0; round < rounds; ++round) {
         const int64_t k0 = part(depth, rounds, round), k1 = part(depth, rounds, round + 1);
         t.k = k1 - k0;
@@ -156,18 +157,26 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
         if (q.mask >= 0) {
           t.mask = (args.ptr[q.mask] - args.ptr[q.out]) / static_cast<int64_t>(sizeof(float));
         }
+        const float* a1 = a0 + (block.k0 + k0) * q.a_step;
+        int64_t a_row = q.a_row;
+        if (q.packed_a) {
+          copy_rows(packed_a, rows, a1, q.a_step, t.k, rows);
+          a1 = packed_a;
+          a_row = 1;
+          t.ks = rows;
+        }
         sweep(
-            t, block.row1 - block.row0, columns, panel_width(block.row1 - block.row0, columns, crowded),
+            t, rows, columns, panel_width(rows, columns, crowded),
             [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
               const bool copied = q.transposed || q.packed;
               t.b = copied ? panel + k0 * wide + from : b0 + (block.k0 + k0) * q.ldb + block.column0 + from;
               t.ldb = copied ? wide : q.ldb;
             },
             [&](int64_t row, int count) __attribute__((always_inline)) {
-              const float* at = a0 + row * q.a_row + (block.k0 + k0) * q.a_step;
+              const float* at = a1 + row * a_row;
               float* to = c0 + row * q.n;
               for (int r = 0; r < count; ++r) {
-                t.a[r] = at + r * q.a_row;
+                t.a[r] = at + r * a_row;
                 t.c[r] = to + r * q.n;
               }
             });

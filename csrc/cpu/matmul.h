@@ -6,6 +6,8 @@
 namespace nabi::cpu {
 
 inline constexpr int kMatmulBatchDims = 6;
+inline constexpr int64_t kMatmulDepth = 1024;       // longest run of k between two visits of C: B's panel stays in L2
+inline constexpr int64_t kMatmulPackedDepth = 512;  // the same when a block of A is copied too
 
 /// C[m, n] (=, or a chunk of k into the workspace) A[m, k] B[k, n] for each product of a batch. Strides are in
 /// elements. Tasks: chunk, then product block, then column block, then row block, the last fastest; after them one
@@ -20,6 +22,7 @@ struct MatmulParams {
   int64_t chunks, chunk_stride;  // chunks of k, a power of two; more than one go to the workspace, this far apart
   int32_t transposed;            // B is stored [n, k]
   int32_t packed;                // a task first copies its columns of B: rows of B lie pages apart
+  int32_t packed_a;              // so do the rows of A^T: they are copied block by block
   int32_t swapped;               // C^T = B A^T is computed: few rows, so A and C are cheaper to transpose than B
   int32_t bias, mask, out, sums, workspace;  // operand numbers, -1 where there is none
   int32_t relu;

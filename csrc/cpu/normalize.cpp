@@ -153,7 +153,8 @@ NABI_INLINE void over_groups(int64_t c, F body) {
   if (i < c) body.template run<1, 4>(i, Part{static_cast<int>(c - i)});
 }
 
-/// Mean and sum of squared deviations of a chunk, from sums shifted by its first row.
+/// Mean and sum of squared deviations of a chunk, from sums shifted by the mean of its first eight rows: one row alone
+/// may lie far out, and the digits lost are those of its distance.
 template <class S>
 struct Moments {
   using V = typename Kind<S>::V;
@@ -167,7 +168,12 @@ struct Moments {
     const S* from = x + i;
     const int64_t row = c;
     V shift[G], sum[G], square[G];
-    for (int g = 0; g < G; ++g) shift[g] = lanes.load(from + g * kStep);
+    for (int g = 0; g < G; ++g) {
+      const auto at = [&](int64_t r) __attribute__((always_inline)) { return lanes.load(from + r * row + g * kStep); };
+      shift[g] = rows < 8 ? at(0)
+                          : (((at(0) + at(1)) + (at(2) + at(3))) + ((at(4) + at(5)) + (at(6) + at(7)))) *
+                                spread(0.125, S());
+    }
     sum_rows<G, K>(rows, spread(0, S()), sum, square,
                    [&](int64_t r, int g, V& a, V& b) __attribute__((always_inline)) {
                      const V d = lanes.load(from + r * row + g * kStep) - shift[g];
@@ -328,7 +334,7 @@ void batch_norm_grad_merge(const Args& args, int64_t first, int64_t last, char*)
     const V a = lanes.load(gamma + i) * inverse;
     const V share = a / rows;
     const V b = -(share * inverse * product);
-    lanes.store(dgamma + i, product);
+    lanes.store(dgamma + i, p.chunks > 0 ? product : spread(0, S()));
     lanes.store(dbeta + i, sum_g);
     lanes.store(coefficients + i, a);
     lanes.store(coefficients + p.spacing + i, b);

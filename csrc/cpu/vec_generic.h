@@ -75,13 +75,37 @@ NABI_INLINE Vec operator+(Vec a, Vec b) NABI_FOUR(Vec, a.v[i] + b.v[i])
 NABI_INLINE Vec operator-(Vec a, Vec b) NABI_FOUR(Vec, a.v[i] - b.v[i])
 NABI_INLINE Vec operator*(Vec a, Vec b) NABI_FOUR(Vec, a.v[i] * b.v[i])
 NABI_INLINE Vec operator/(Vec a, Vec b) NABI_FOUR(Vec, a.v[i] / b.v[i])
+
+// Where the machine lacks these instructions each lane is a call, and a loop out of line saves a lot of code.
+#if defined(__FP_FAST_FMAF)
 NABI_INLINE Vec fma(Vec a, Vec b, Vec c) NABI_SIXTEEN(Vec, __builtin_fmaf(a.v[i][j], b.v[i][j], c.v[i][j]))
-NABI_INLINE Vec fnma(Vec a, Vec b, Vec c) NABI_SIXTEEN(Vec, __builtin_fmaf(-a.v[i][j], b.v[i][j], c.v[i][j]))
+#else
+[[maybe_unused]] static __attribute__((noinline)) void fma_lanes(const float* a, const float* b, float* c) {
+  for (int i = 0; i < kLanes; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+}
+NABI_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  fma_lanes(reinterpret_cast<const float*>(&a), reinterpret_cast<const float*>(&b), reinterpret_cast<float*>(&c));
+  return c;
+}
+#endif
+NABI_INLINE Vec fnma(Vec a, Vec b, Vec c) {
+  for (Float4& quarter : a.v) quarter = -quarter;
+  return fma(a, b, c);
+}
 NABI_INLINE Vec sqrt(Vec a) NABI_SIXTEEN(Vec, __builtin_sqrtf(a.v[i][j]))
-NABI_INLINE Vec rint(Vec a) NABI_SIXTEEN(Vec, __builtin_rintf(a.v[i][j]))
-NABI_INLINE Vec floor(Vec a) NABI_SIXTEEN(Vec, __builtin_floorf(a.v[i][j]))
-NABI_INLINE Vec ceil(Vec a) NABI_SIXTEEN(Vec, __builtin_ceilf(a.v[i][j]))
-NABI_INLINE Vec trunc(Vec a) NABI_SIXTEEN(Vec, __builtin_truncf(a.v[i][j]))
+#define NABI_LANES(name, function)                                              \
+  [[maybe_unused]] static __attribute__((noinline)) void name##_lanes(float* a) { \
+    for (int i = 0; i < kLanes; ++i) a[i] = function(a[i]);                     \
+  }                                                                             \
+  NABI_INLINE Vec name(Vec a) {                                                 \
+    name##_lanes(reinterpret_cast<float*>(&a));                                 \
+    return a;                                                                   \
+  }
+NABI_LANES(rint, __builtin_rintf)
+NABI_LANES(floor, __builtin_floorf)
+NABI_LANES(ceil, __builtin_ceilf)
+NABI_LANES(trunc, __builtin_truncf)
+#undef NABI_LANES
 
 NABI_INLINE Mask lt(Vec a, Vec b) NABI_FOUR(Mask, a.v[i] < b.v[i])
 NABI_INLINE Mask le(Vec a, Vec b) NABI_FOUR(Mask, a.v[i] <= b.v[i])

@@ -1,6 +1,6 @@
 // csrc/graph/pointwise.cpp -- pointwise code as text, written and read
 //
-//   greater(r0, #0); leaky_relu(r1){alpha=0.2}; select(r2, r3, #0) -> r4
+//   greater(r0, #0); leaky_relu{alpha=0.2}(r1); select(r2, r3, #0) -> r4
 //
 // A number has the dtype of the registers beside it; where there are none, the text says which: select(r0, #1, #0):float64
 #include "graph/pointwise.h"
@@ -111,17 +111,6 @@ class Parser {
     Instruction out;
     out.op = find_op(word());
     check<InternalError>(out.op != nullptr, "pointwise code has an unknown op: ", text_);
-    expect("(");
-    do {
-      Operand operand;
-      if (accept("#")) {
-        operand.constant = number();
-      } else {
-        operand.reg = reg();
-      }
-      out.args.push_back(operand);
-    } while (accept(","));
-    expect(")");
     for (const AttrDef& def : out.op->attrs) out.attrs.set(def.name, def.kind);
     if (accept("{")) {
       do {
@@ -133,6 +122,17 @@ class Parser {
       } while (accept(","));
       expect("}");
     }
+    expect("(");
+    do {
+      Operand operand;
+      if (accept("#")) {
+        operand.constant = number();
+      } else {
+        operand.reg = reg();
+      }
+      out.args.push_back(operand);
+    } while (accept(","));
+    expect(")");
     DType dtype = DType::f32;
     for (std::size_t i = out.args.size(); i-- > 0;) {
       if (out.args[i].reg >= 0 && !is_condition(*out.op, i)) dtype = dtypes_[out.args[i].reg];
@@ -164,7 +164,7 @@ std::string PointwiseCode::text() const {
     for (const Operand& arg : instruction.args) {
       args += (args.empty() ? "" : ", ") + (arg.reg >= 0 ? concat("r", arg.reg) : "#" + number_text(arg.constant));
     }
-    out += (out.empty() ? "" : "; ") + instruction.op->name + "(" + args + ")" + attrs_text(instruction.attrs);
+    out += (out.empty() ? "" : "; ") + instruction.op->name + attrs_text(instruction.attrs) + "(" + args + ")";
     if (only_numbers(instruction)) out += ":" + name_of(instruction.dtype);
   }
   std::string regs;

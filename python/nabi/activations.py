@@ -1,13 +1,13 @@
 """Activation functions: names and signatures of `keras.activations`.
 
-Each takes and returns a float tensor of the same shape and dtype (`glu` halves one axis). Given arrays they run at once,
-given tensors of a trace or symbolic tensors they add to it. `softmax` and `sigmoid` leave their input on the result as
-`_keras_logits`, so that a cross-entropy can be computed from the logits.
+Each takes and returns a float tensor of the same shape and dtype (`glu` halves one axis). Given arrays they run at
+once, given tensors of a trace or symbolic tensors they add to it. `softmax` and `sigmoid` leave their input on the
+result as `_keras_logits`, so that a cross-entropy can be computed from the logits.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
 import types
 from collections.abc import Callable
 from typing import Any
@@ -53,10 +53,6 @@ __all__ = [
     "threshold",
 ]
 
-# Constants of the self-normalising unit (Klambauer et al., 2017, arXiv:1706.02515).
-_SELU_ALPHA = 1.6732632423543772848170429916717
-_SELU_SCALE = 1.0507009873554804934193349852946
-
 
 @op
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -79,10 +75,9 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
-@op
 def relu6(x: Any) -> Any:
     """`min(max(x, 0), 6)`."""
-    return ops.minimum(ops.relu(x), 6.0)
+    return ops.relu6(x)
 
 
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
@@ -95,10 +90,9 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return ops.elu(x, alpha=alpha)
 
 
-@op
 def selu(x: Any) -> Any:
     """Scaled exponential linear unit (Klambauer et al., 2017, arXiv:1706.02515)."""
-    return _SELU_SCALE * ops.elu(x, alpha=_SELU_ALPHA)
+    return ops.selu(x)
 
 
 def softplus(x: Any) -> Any:
@@ -106,24 +100,19 @@ def softplus(x: Any) -> Any:
     return ops.softplus(x)
 
 
-@op
 def softsign(x: Any) -> Any:
     """`x / (1 + |x|)`."""
-    return ops.divide(x, ops.add(ops.absolute(x), 1.0))
+    return ops.softsign(x)
 
 
-@op
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """`x` moved towards 0 by `threshold`, 0 within it."""
-    return ops.relu(ops.subtract(x, threshold)) - ops.relu(ops.subtract(ops.negative(x), threshold))
+    return ops.soft_shrink(x, threshold=threshold)
 
 
-@op
 def sparse_plus(x: Any) -> Any:
     """0 up to -1, `(x + 1)^2 / 4` up to 1, `x` beyond."""
-    x = ops.convert_to_tensor(x)
-    middle = ops.square(x + 1.0) * 0.25
-    return ops.where(ops.less_equal(x, -1.0), ops.zeros_like(x), ops.where(ops.less(x, 1.0), middle, x))
+    return ops.sparse_plus(x)
 
 
 def silu(x: Any) -> Any:
@@ -134,42 +123,28 @@ def silu(x: Any) -> Any:
 swish = silu
 
 
-@op
 def squareplus(x: Any, b: float = 4) -> Any:
     """`(x + sqrt(x^2 + b)) / 2` (Barron, 2021, arXiv:2112.11687)."""
-    x = ops.convert_to_tensor(x)
-    return (x + ops.sqrt(ops.square(x) + float(b))) * 0.5
+    return ops.squareplus(x, b=b)
 
 
-@op
 def gelu(x: Any, approximate: bool = False) -> Any:
     """`x * P(X <= x)` for a standard normal X; `approximate` takes the tanh form (arXiv:1606.08415)."""
-    x = ops.convert_to_tensor(x)
-    if approximate:
-        inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * (x * x * x))
-        return 0.5 * x * (1.0 + ops.tanh(inner))
-    return 0.5 * x * (1.0 + ops.erf(x * math.sqrt(0.5)))
+    return ops.gelu(x, approximate=approximate)
 
 
-@op
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """`x` where positive, `alpha * (exp(x / alpha) - 1)` elsewhere (Barron, 2017, arXiv:1704.07483)."""
-    x = ops.convert_to_tensor(x)
-    return ops.relu(x) + alpha * ops.expm1(ops.minimum(x, 0.0) / alpha)
+    return ops.celu(x, alpha=alpha)
 
 
-@op
 def glu(x: Any, axis: int = -1) -> Any:
     """`a * sigmoid(b)` for the two halves of `axis` (Dauphin et al., 2016, arXiv:1612.08083).
 
     Raises:
         ValueError: the axis has an odd length.
     """
-    x = ops.convert_to_tensor(x)
-    if x.shape[axis] % 2:
-        raise ValueError(f"axis size must be divisible by 2. Received: x.shape={tuple(x.shape)} with axis={axis}")
-    a, b = ops.split(x, 2, axis=axis)
-    return a * ops.sigmoid(b)
+    return ops.glu(x, axis=axis)
 
 
 def tanh(x: Any) -> Any:
@@ -177,30 +152,24 @@ def tanh(x: Any) -> Any:
     return ops.tanh(x)
 
 
-@op
 def tanh_shrink(x: Any) -> Any:
     """`x - tanh(x)`."""
-    return ops.subtract(x, ops.tanh(x))
+    return ops.tanh_shrink(x)
 
 
-@op
 def hard_tanh(x: Any) -> Any:
     """`x` cut at -1 and 1."""
-    return ops.minimum(ops.maximum(x, -1.0), 1.0)
+    return ops.hard_tanh(x)
 
 
-@op
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """`x` where `|x| > threshold`, 0 elsewhere."""
-    x = ops.convert_to_tensor(x)
-    return ops.where(ops.greater(ops.absolute(x), threshold), x, ops.zeros_like(x))
+    return ops.hard_shrink(x, threshold=threshold)
 
 
-@op
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """`x` where `x > threshold`, `default_value` elsewhere."""
-    x = ops.convert_to_tensor(x)
-    return ops.where(ops.greater(x, threshold), x, ops.full_like(x, default_value))
+    return ops.threshold(x, threshold, default_value)
 
 
 def sigmoid(x: Any) -> Any:
@@ -213,29 +182,24 @@ def exponential(x: Any) -> Any:
     return ops.exp(x)
 
 
-@op
 def hard_sigmoid(x: Any) -> Any:
     """`x / 6 + 0.5` cut at 0 and 1."""
-    return ops.minimum(ops.relu(ops.add(x, 3.0)), 6.0) * (1.0 / 6.0)
+    return ops.hard_sigmoid(x)
 
 
-@op
 def log_sigmoid(x: Any) -> Any:
     """`log(sigmoid(x))`, without overflow."""
-    return ops.negative(ops.softplus(ops.negative(x)))
+    return ops.log_sigmoid(x)
 
 
-@op
 def sparse_sigmoid(x: Any) -> Any:
     """`(x + 1) / 2` cut at 0 and 1 (Blondel et al., 2019, arXiv:1901.02324)."""
-    return 0.5 * (ops.minimum(ops.maximum(x, -1.0), 1.0) + 1.0)
+    return ops.sparse_sigmoid(x)
 
 
-@op
 def hard_silu(x: Any) -> Any:
     """`x * hard_sigmoid(x)`, also called hard swish (Howard et al., 2019, arXiv:1905.02244)."""
-    x = ops.convert_to_tensor(x)
-    return x * hard_sigmoid(x)
+    return ops.hard_silu(x)
 
 
 hard_swish = hard_silu
@@ -257,33 +221,15 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
     return ops.log_softmax(x, axis=axis)
 
 
-@op
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """Euclidean projection of each vector along `axis` onto the simplex (Martins et al., 2016, arXiv:1602.02068).
-
-    An element i is in the support when `1 + k_i * x_i > s_i`, with k_i the count and s_i the sum of the elements that
-    are at least x_i; both come from a comparison of all pairs, so time and memory grow with the square of the axis.
-    """
-    x = ops.convert_to_tensor(x)
-    axis = axis % len(x.shape)
-    last = ops.moveaxis(x, axis, -1) if axis != len(x.shape) - 1 else x
-    mine, other = ops.expand_dims(last, -1), ops.expand_dims(last, -2)
-    at_least = ops.cast(ops.greater_equal(other, mine), x.dtype)
-    count = ops.sum(at_least, axis=-1)
-    total = ops.sum(at_least * other, axis=-1)
-    support = ops.cast(ops.greater(1.0 + count * last, total), x.dtype)
-    size = ops.sum(support, axis=-1, keepdims=True)
-    tau = (ops.sum(support * last, axis=-1, keepdims=True) - 1.0) / size
-    result = ops.relu(last - tau)
-    return ops.moveaxis(result, -1, axis) if axis != len(x.shape) - 1 else result
+    """Euclidean projection of each vector along `axis` onto the simplex (Martins et al., 2016, arXiv:1602.02068)."""
+    return ops.sparsemax(x, axis=axis)
 
 
 def _keep_logits(output: Any, logits: Any) -> Any:
     """Remembers on `output` what it was computed from, where it can hold attributes."""
-    try:
+    with contextlib.suppress(AttributeError):
         output._keras_logits = logits
-    except AttributeError:
-        pass
     return output
 
 

@@ -99,9 +99,7 @@ class UnitNorm(Constraint):
 class MinMaxNorm(Constraint):
     """Moves the norm of each vector into [`min_value`, `max_value`], by the fraction `rate` of the way per update."""
 
-    def __init__(
-        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0
-    ) -> None:
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate

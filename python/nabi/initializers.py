@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
 from nabi import objects, random
 from nabi.dtypes import standardize_dtype
 from nabi.names import to_snake_case
@@ -134,7 +133,7 @@ class Identity(Initializer):
                 f"Received: shape={shape} of rank {len(shape)}."
             )
         name = standardize_dtype(dtype)
-        return (self.gain * np.eye(*shape)).astype(name)
+        return (self.gain * np.eye(shape[0], shape[1])).astype(name)
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}
@@ -313,9 +312,7 @@ class VarianceScaling(RandomInitializer):
         if scale <= 0.0:
             raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(
-                f"Invalid `mode` argument: {mode}. Please use one of {{'fan_in', 'fan_out', 'fan_avg'}}"
-            )
+            raise ValueError(f"Invalid `mode` argument: {mode}. Please use one of {{'fan_in', 'fan_out', 'fan_avg'}}")
         distribution = distribution.lower()
         if distribution == "normal":
             distribution = "truncated_normal"

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
-
 from nabi import config as nabi_config
 from nabi.trace import KerasTensor, Tensor, Variable
 
@@ -222,8 +221,7 @@ def _serialize_special(obj: Any) -> tuple[Any] | None:
         return ({"class_name": "__keras_tensor__", "config": config},)
     if isinstance(obj, Tensor):
         raise TypeError(
-            "A value that exists only while a program is traced cannot be written to a config. "
-            f"Received: {obj}"
+            f"A value that exists only while a program is traced cannot be written to a config. Received: {obj}"
         )
     if isinstance(obj, Variable):
         obj = obj.numpy()
@@ -381,9 +379,7 @@ def _deserialize_special(class_name: str, inner: dict[str, Any], safe_mode: bool
     raise TypeError(f"Could not parse config: a value of kind {class_name} cannot be rebuilt here.")
 
 
-def _build(
-    config: dict[str, Any], class_name: str, inner: Any, custom: dict[str, Any], safe_mode: bool
-) -> Any:
+def _build(config: dict[str, Any], class_name: str, inner: Any, custom: dict[str, Any], safe_mode: bool) -> Any:
     if not isinstance(inner, dict):
         raise TypeError(
             f"Expected 'config' to be a dict for {class_name},\ninstead got {type(inner)}\nFull config: {config}"
@@ -421,9 +417,7 @@ def _build(
     return instance
 
 
-def _find(
-    name: str, registered: str | None, module: str | None, kind: str, config: Any, custom: dict[str, Any]
-) -> Any:
+def _find(name: str, registered: str | None, module: str | None, kind: str, config: Any, custom: dict[str, Any]) -> Any:
     """The class or function that a config names."""
     found = get_registered_object(registered, custom) if registered else None
     if found is None and registered != name:
@@ -456,4 +450,3 @@ def _find(
         "`@keras.saving.register_keras_serializable()`. If they are already decorated, make sure they are all imported "
         f"so that the decorator is run before trying to load them. Full object config: {config}"
     )
-

@@ -108,7 +108,7 @@ class OrthogonalRegularizer(Regularizer):
         self.factor = validate_float_arg(factor, name="factor")
         if mode not in {"rows", "columns"}:
             raise ValueError(
-                'Invalid value for argument `mode`. Expected one of {"rows", "columns"}. ' f"Received: mode={mode}"
+                f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={mode}'
             )
         self.mode = mode
 
@@ -144,9 +144,7 @@ def validate_float_arg(value: Any, name: str) -> float:
         ValueError: it is negative, not finite or no number.
     """
     if not isinstance(value, (float, int)) or math.isinf(value) or math.isnan(value) or value < 0:
-        raise ValueError(
-            f"Invalid value for argument {name}: expected a non-negative float.Received: {name}={value}"
-        )
+        raise ValueError(f"Invalid value for argument {name}: expected a non-negative float.Received: {name}={value}")
     return float(value)
 
 

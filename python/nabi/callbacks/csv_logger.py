@@ -35,7 +35,8 @@ class CSVLogger(Callback):
             with open(self.filename, encoding="utf-8") as file:
                 self.append_header = not file.readline()
         self._close()
-        self.csv_file = open(self.filename, "a" if self.append else "w", encoding="utf-8", newline="")
+        mode = "a" if self.append else "w"
+        self.csv_file = open(self.filename, mode, encoding="utf-8", newline="")  # noqa: SIM115 - closed when training ends
         self.keys = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -104,15 +104,22 @@ def read_npz(path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
     Raises:
         ValueError: if an array is missing (the message lists those there) or holds Python objects.
     """
-    with np.load(path, allow_pickle=False) as file:
-        missing = [name for name in names if name not in file.files]
-        if missing:
-            raise ValueError(f"array {missing[0]!r} is missing, the file has {sorted(file.files)}")
-        return [file[name] for name in names]
+    with path.open("rb") as opened:  # opened here, because np.load forgets to close what it cannot read
+        if not zipfile.is_zipfile(opened):
+            raise ValueError("it is not an .npz file")
+        opened.seek(0)
+        with np.load(opened, allow_pickle=False) as file:
+            missing = [name for name in names if name not in file.files]
+            if missing:
+                raise ValueError(f"array {missing[0]!r} is missing, the file has {sorted(file.files)}")
+            return [file[name] for name in names]
 
 
 def read_idx(path: Path) -> Bytes:
-    """A gzip'd IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist/): magic 0 0 8 rank, big-endian sizes, data."""
+    """A gzip'd IDX file of unsigned bytes: the bytes 0 0 8 and the rank, big-endian sizes, the data.
+
+    Source of the format: http://yann.lecun.com/exdb/mnist/
+    """
     with gzip.open(path, "rb") as file:
         raw = file.read()
     if len(raw) < 4 or raw[:3] != b"\0\0\x08":

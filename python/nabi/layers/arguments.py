@@ -38,7 +38,7 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
 
 
 def standardize_padding(value: str, allow_causal: bool = False) -> str:
-    """"valid", "same" or, for one dimension, "causal", in lower case.
+    """ "valid", "same" or, for one dimension, "causal", in lower case.
 
     Raises:
         ValueError: anything else.
@@ -46,9 +46,7 @@ def standardize_padding(value: str, allow_causal: bool = False) -> str:
     allowed = ("valid", "same", "causal") if allow_causal else ("valid", "same")
     padding = value.lower() if isinstance(value, str) else value
     if padding not in allowed:
-        raise ValueError(
-            f"The `padding` argument must be a list/tuple or one of {set(allowed)}. Received: {padding}"
-        )
+        raise ValueError(f"The `padding` argument must be a list/tuple or one of {set(allowed)}. Received: {padding}")
     return padding
 
 
@@ -76,7 +74,7 @@ def conv_output_shape(
             f"{kernel_shape} and input of shape {input_shape}."
         )
     found: list[int | None] = []
-    for size, kernel, stride, dilation in zip(spatial, kernel_size, strides, dilation_rate):
+    for size, kernel, stride, dilation in zip(spatial, kernel_size, strides, dilation_rate, strict=True):
         if size is None:
             found.append(None)
         elif padding == "valid":
@@ -106,7 +104,7 @@ def pool_output_shape(
     last = data_format == "channels_last"
     spatial = input_shape[1:-1] if last else input_shape[2:]
     found: list[int | None] = []
-    for size, pool, stride in zip(spatial, pool_size, strides):
+    for size, pool, stride in zip(spatial, pool_size, strides, strict=True):
         if size is None:
             found.append(None)
         elif padding == "valid":

@@ -1,4 +1,4 @@
-"""What happens around a layer's `call`: its arguments, the shapes for `build`, the context of nested calls, its errors."""
+"""What surrounds a layer's `call`: its arguments, shapes for `build`, the context of nested calls, its errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from nabi import config, tree
 from nabi.trace import KerasTensor, Tensor, Variable, current_trace
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 def is_tensor(x: Any) -> bool:
     """Whether a value can be a layer's input: traced, symbolic, an array or a Variable."""
     return isinstance(x, (Tensor, np.ndarray, KerasTensor, Variable))
-
-
 
 
 class CallSpec:
@@ -40,7 +37,8 @@ class CallSpec:
     def __init__(
         self, signature: inspect.Signature, context_args: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        foreign = {name: kwargs.pop(name) for name in context_args if name in kwargs and name not in signature.parameters}
+        unknown = [name for name in context_args if name in kwargs and name not in signature.parameters]
+        foreign = {name: kwargs.pop(name) for name in unknown}
         bound = signature.bind(*args, **kwargs)
         self.user: dict[str, Any] = {**foreign, **bound.arguments}
         bound.apply_defaults()
@@ -188,9 +186,9 @@ def explained(error: Exception, call: Callable[..., Any], owner: str, args: Any,
         f"Arguments received by {name}:\n{listing}"
     )
     try:
-        wrapped = type(error)(text)
+        wrapped: Exception = type(error)(text)
     except TypeError:
-        wrapped = RuntimeError(text)  # type: ignore[assignment]
+        wrapped = RuntimeError(text)
     wrapped._keras_call_info_injected = True  # type: ignore[attr-defined]
     return wrapped
 

@@ -74,8 +74,7 @@ class BaseConv(Layer):
         self.input_spec = InputSpec(min_ndim=rank + 2)
         if filters is not None and filters <= 0:
             raise ValueError(
-                "Invalid value for argument `filters`. Expected a strictly positive value. "
-                f"Received filters={filters}."
+                f"Invalid value for argument `filters`. Expected a strictly positive value. Received filters={filters}."
             )
         if groups <= 0:
             raise ValueError(f"The number of groups must be a positive integer. Received: groups={groups}.")
@@ -221,23 +220,21 @@ class Conv1D(BaseConv):
         )
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """An image of one row; causal padding puts zeros in front only."""
-        first = self.data_format == "channels_first"
-        x = ops.transpose(inputs, axes=(0, 2, 1)) if first else inputs
+        """The convolution; causal padding puts its zeros in front only."""
         padding = self.padding
         if padding == "causal":
-            x = ops.pad(x, ((0, 0), ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0), (0, 0)))
+            steps = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
+            last = self.data_format == "channels_last"
+            inputs = ops.pad(inputs, ((0, 0), steps, (0, 0)) if last else ((0, 0), (0, 0), steps))
             padding = "valid"
-        y = ops.conv(
-            ops.expand_dims(x, 1),
-            ops.expand_dims(kernel, 0),
-            strides=(1, self.strides[0]),
+        return ops.conv(
+            inputs,
+            kernel,
+            strides=self.strides,
             padding=padding,
-            dilation_rate=(1, self.dilation_rate[0]),
-            data_format="channels_last",
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
         )
-        y = ops.squeeze(y, 1)
-        return ops.transpose(y, axes=(0, 2, 1)) if first else y
 
 
 class Conv2D(BaseConv):

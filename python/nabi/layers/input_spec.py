@@ -49,9 +49,7 @@ class InputSpec:
             axes = axes or {}
             self.axes = {int(k): axes[k] for k in axes}
         except (ValueError, TypeError):
-            raise TypeError(
-                f"Argument `axes` must be a dict with integer keys. Received: axes={axes}"
-            ) from None
+            raise TypeError(f"Argument `axes` must be a dict with integer keys. Received: axes={axes}") from None
         if self.axes and (self.ndim is not None or self.max_ndim is not None):
             max_dim = (self.ndim if self.ndim else self.max_ndim or 0) - 1
             max_axis = max(self.axes)
@@ -108,7 +106,7 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
             f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(flat)} input tensors. '
             f"Inputs received: {flat}"
         )
-    for index, (x, spec) in enumerate(zip(flat, specs)):
+    for index, (x, spec) in enumerate(zip(flat, specs, strict=True)):
         if spec is not None and not (x is None and spec.optional):
             _check(index, x, spec, layer_name)
 
@@ -142,6 +140,6 @@ def _check(index: int, x: Any, spec: InputSpec, layer_name: str) -> None:
         if spec.allow_last_axis_squeeze:
             found = found[:-1] if found and found[-1] == 1 else found
             wanted = wanted[:-1] if wanted and wanted[-1] == 1 else wanted
-        for spec_dim, dim in zip(wanted, found):
+        for spec_dim, dim in zip(wanted, found, strict=False):
             if spec_dim is not None and dim is not None and spec_dim != dim:
                 raise ValueError(f"{start}expected shape={spec.shape}, found shape={shape}")

@@ -5,20 +5,17 @@ Source of the behaviour, names and messages: Keras 3.15 `keras.layers.Layer`.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import functools
 import inspect
 import itertools
-import math
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from nabi import constraints, dtype_policies, initializers, ops, random, regularizers, tree
+from nabi import constraints, dtype_policies, initializers, ops, regularizers, tree
 from nabi.dtypes import is_float_dtype, standardize_dtype
 from nabi.layers import calling
 from nabi.layers.input_spec import assert_input_compatibility
@@ -29,7 +26,6 @@ from nabi.trace import (
     Cached,
     KerasTensor,
     Node,
-    Operation,
     Tensor,
     Variable,
     any_symbolic,
@@ -216,7 +212,7 @@ class Layer(LayerState):
                 f"Use: add_weight(shape=..., name='{args[0]}')."
             )
         given = {"shape": shape, "initializer": initializer, "dtype": dtype}
-        for key, value in zip(("shape", "initializer", "dtype"), args):
+        for key, value in zip(("shape", "initializer", "dtype"), args, strict=False):
             if given[key] is not None:
                 raise ValueError(f"`{key}` was passed both positionally and as a keyword argument.")
             given[key] = value
@@ -350,9 +346,7 @@ class Layer(LayerState):
             x = to_tensor(x)
         return _with_mask(x, mask)
 
-    def _fill_context_args(
-        self, spec: calling.CallSpec, context: calling.CallContext, kwargs: dict[str, Any]
-    ) -> None:
+    def _fill_context_args(self, spec: calling.CallSpec, context: calling.CallContext, kwargs: dict[str, Any]) -> None:
         """`training` and the like: as given, else as in the layer around, else `call`'s default."""
         for name in self._call_context_args:
             value = spec.user.get(name)
@@ -409,19 +403,19 @@ class Layer(LayerState):
     def _run_now(self, args: Any, kwargs: Any, context: calling.CallContext) -> Any:
         """Runs `call` on arrays, through a program that is kept for later calls."""
         if self._eager is None:
-            object.__setattr__(self, "_eager", Cached(self._traced, state=lambda: self.version))
+            self._eager = Cached(self._traced, state=lambda: self.version)
         masks = [getattr(x, "_keras_mask", None) for x in tree.flatten(args)]
         values = tuple(sorted(context.values.items()))
         result = self._eager(args, kwargs, masks, values)
         self._clear_losses()
         self._losses.extend(result["losses"])
         outputs = result["outputs"]
-        for output, mask in zip(tree.flatten(outputs), result["masks"]):
+        for output, mask in zip(tree.flatten(outputs), result["masks"], strict=True):
             _with_mask(output, mask)
         return outputs
 
     def _traced(self, args: Any, kwargs: Any, masks: Any, values: Any) -> dict[str, Any]:
-        for x, mask in zip(tree.flatten(args), masks):
+        for x, mask in zip(tree.flatten(args), masks, strict=True):
             _with_mask(x, mask)
         first = args[0] if args else next(iter(kwargs.values()), None)
         mask = kwargs.get("mask")
@@ -441,7 +435,7 @@ class Layer(LayerState):
         masks = self.compute_mask(inputs, previous_mask)
         if masks is None:
             return
-        for x, mask in zip(flat, tree.flatten(masks)):
+        for x, mask in zip(flat, tree.flatten(masks), strict=False):
             if _mask(x) is None and mask is not None:
                 _with_mask(x, mask)
 
@@ -470,9 +464,9 @@ class Layer(LayerState):
                     f"`{name}.compute_output_spec() / compute_output_shape()` method. Error encountered:\n\n{error}"
                 )
                 try:
-                    wrapped = type(error)(text)
+                    wrapped: Exception = type(error)(text)
                 except TypeError:
-                    wrapped = RuntimeError(text)  # type: ignore[assignment]
+                    wrapped = RuntimeError(text)
                 raise wrapped.with_traceback(error.__traceback__) from None
         spec = calling.CallSpec(self._call_signature, self._call_context_args, args, kwargs)
         method = self.compute_output_shape

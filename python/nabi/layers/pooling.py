@@ -47,13 +47,13 @@ class BasePooling(Layer):
 
     def call(self, inputs: Any) -> Any:
         pool = ops.max_pool if self.pool_mode == "max" else ops.average_pool
-        x, size, strides = inputs, self.pool_size, self.strides
-        one, first = len(size) == 1, self.data_format == "channels_first"
-        if one:  # an image of one row
-            x = ops.expand_dims(x, 2 if first else 1)
-            size, strides = (1, *size), (1, *strides)
-        y = pool(x, pool_size=size, strides=strides, padding=self.padding, data_format=self.data_format)
-        return ops.squeeze(y, 2 if first else 1) if one else y
+        return pool(
+            inputs,
+            pool_size=self.pool_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return pool_output_shape(tuple(input_shape), self.pool_size, self.strides, self.padding, self.data_format)

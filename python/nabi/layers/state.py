@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-
 from nabi import dtype_policies, random
 from nabi.layers.tracking import leaves, track
 from nabi.trace import Cached, Operation, Variable, current_trace
@@ -146,11 +145,14 @@ class LayerState(Operation):
                 if isinstance(leaf, Variable):
                     self._track_variable(leaf)
                 elif check and self._locked and isinstance(leaf, LayerState):
-                    if not any(leaf is known for known in self._layers):
-                        raise ValueError(LOCKED)
+                    self._refuse_new(leaf)
         object.__setattr__(self, "_scan_cache", None)
         if current_trace() is None:  # in a trace it is a side effect of `call`, which happens once per trace
             self._raise_version()
+
+    def _refuse_new(self, layer: LayerState) -> None:
+        if not any(layer is known for known in self._layers):
+            raise ValueError(LOCKED)
 
     def _raise_version(self) -> None:
         global _latest
@@ -400,13 +402,13 @@ class LayerState(Operation):
                 f"{len(weights)}, but the layer was expecting {len(own)} weights."
             )
         values = [np.asarray(value) for value in weights]
-        for variable, value in zip(own, values):
+        for variable, value in zip(own, values, strict=True):
             if tuple(variable.shape) != value.shape:
                 raise ValueError(
                     f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape "
                     f"{value.shape}."
                 )
-        for variable, value in zip(own, values):
+        for variable, value in zip(own, values, strict=True):
             variable.assign(value)
 
     def count_params(self) -> int:

@@ -84,7 +84,10 @@ def unit(x: Any, axis: int) -> Any:
 
 @op
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
-    """Mean over the last axis of ``e**2 / 2`` where ``|e| <= delta``, else ``delta * |e| - delta**2 / 2``. Ranks are matched."""
+    """Mean over the last axis of ``e**2 / 2`` where ``|e| <= delta``, else ``delta * |e| - delta**2 / 2``.
+
+    e is ``y_pred - y_true``. Ranks are matched.
+    """
     y_true, y_pred = _pair(y_true, y_pred)
     error = y_pred - y_true
     size = ops.abs(error)
@@ -125,7 +128,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 @op
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """``max(neg - pos + 1, 0)``: pos the sum of ``y_true * y_pred`` over the last axis, neg the largest of the others."""
+    """``max(neg - pos + 1, 0)``: pos the sum of ``y_true * y_pred`` over the last axis, neg the largest other."""
     y_true, y_pred = _pair(y_true, y_pred, match=False)
     pos = ops.sum(y_true * y_pred, axis=-1)
     neg = ops.max((1.0 - y_true) * y_pred, axis=-1)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from nabi import ops, tree
-from nabi.layers.input_layer import InputLayer
 from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
 from nabi.models.model import Model

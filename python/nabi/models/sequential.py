@@ -10,7 +10,7 @@ from nabi.layers.layer import Layer
 from nabi.models.functional import adjusted_input
 from nabi.models.model import Model
 from nabi.names import auto_name
-from nabi.trace import KerasTensor, standardize_shape, suspended
+from nabi.trace import KerasTensor, standardize_shape
 
 
 class Sequential(Model):

@@ -13,7 +13,7 @@ from nabi.ops import elementwise as e
 from nabi.ops import reduction as r
 from nabi.ops._dispatch import Value, axis_of, broadcast, common, iota, number, op, reshaped, to_dtype
 from nabi.ops.creation import filled
-from nabi.ops.layout import concatenated, padded, permuted, sliced, strided
+from nabi.ops.layout import concatenated, permuted, sliced, strided
 from nabi.trace import Tensor, Variable, emit, to_tensor
 
 _INT = (int, np.integer)
@@ -419,8 +419,3 @@ def segment_max(data: Value, segment_ids: Value, num_segments: int | None = None
     hits = reshaped(hits, [count, ids.size, *[1] * (tensor.ndim - 1)])
     lowest = -math.inf if dtypes.is_float(tensor.dtype) else np.iinfo(tensor.dtype).min
     return r.max(e.where(hits, tensor, to_tensor(lowest, tensor.dtype)), axis=1)
-
-
-def pad_low(x: Tensor, axis: int, count: int) -> Tensor:
-    """x with `count` zeros before one axis."""
-    return padded(x, [count if i == axis else 0 for i in range(x.ndim)], [0] * x.ndim, 0.0)

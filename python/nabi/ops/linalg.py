@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from nabi import dtypes
 from nabi.ops import elementwise as e
 from nabi.ops import reduction as r
 from nabi.ops._dispatch import Value, axis_of, broadcast, common, op, reshaped
@@ -16,11 +15,10 @@ from nabi.trace import Tensor, emit, to_tensor
 
 
 def product(a: Tensor, b: Tensor, **attrs: bool) -> Tensor:
-    """The core's matmul. Integers are multiplied in float64, which is exact up to 2**53."""
-    if dtypes.is_float(a.dtype):
-        return cast(Tensor, emit("matmul", a, b, **attrs))
-    found = emit("matmul", to_tensor(a, "float64"), to_tensor(b, "float64"), **attrs)
-    return to_tensor(found, "int32" if a.dtype == "bool" else a.dtype)
+    """The core's matmul; booleans and uint8 are multiplied as int32."""
+    if a.dtype in ("bool", "uint8"):
+        a, b = to_tensor(a, "int32"), to_tensor(b, "int32")
+    return cast(Tensor, emit("matmul", a, b, **attrs))
 
 
 @op

@@ -13,8 +13,8 @@ from nabi.trace import Variable, emit, to_tensor
 class Adam(Optimizer):
     """``m += (g - m)(1 - beta_1); v += (g**2 - v)(1 - beta_2); w -= alpha * m / (sqrt(v) + epsilon)``.
 
-    ``alpha = lr * sqrt(1 - beta_2**t) / (1 - beta_1**t)`` with t from 1: epsilon is outside the bias correction ("epsilon
-    hat" of Kingma and Ba 2014, section 2).
+    ``alpha = lr * sqrt(1 - beta_2**t) / (1 - beta_1**t)`` with t from 1: epsilon is outside the bias correction
+    ("epsilon hat" of Kingma and Ba 2014, section 2).
 
     Args:
         beta_1: decay of the first moment.

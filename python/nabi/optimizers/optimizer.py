@@ -35,14 +35,13 @@ class Optimizer:
 
     Args:
         learning_rate: float, a `LearningRateSchedule`, or a callable without arguments. A float becomes a variable:
-        setting
-            ``optimizer.learning_rate`` writes it, and nothing is traced again.
+            setting ``optimizer.learning_rate`` writes it, and nothing is traced again.
         weight_decay: float or None; each variable loses ``weight_decay * learning_rate`` of itself before its update.
         clipnorm: each gradient is scaled to at most this L2 norm.
         clipvalue: each gradient element is clipped to plus or minus this.
         global_clipnorm: all gradients together are scaled to at most this L2 norm. At most one of the three.
-        use_ema: keep an exponential moving average of the variables, which `finalize_variable_values` puts in their
-        place. ema_momentum: momentum of that average, in [0, 1].
+        use_ema: keep an exponential moving average of the variables; `finalize_variable_values` puts it in their place.
+        ema_momentum: momentum of that average, in [0, 1].
         ema_overwrite_frequency: the average also replaces the variables after every so many steps.
         loss_scale_factor: the loss is multiplied by this (`scale_loss`) and gradients are divided by it.
         gradient_accumulation_steps: update only every so many steps (at least 2), with the mean gradient of them.
@@ -170,7 +169,10 @@ class Optimizer:
         layout: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """A new variable of the optimizer. `aggregation` and `layout` belong to distributed training: accepted, not used."""
+        """A new variable of the optimizer.
+
+        `aggregation` and `layout` belong to distributed training: they are accepted and not used.
+        """
         self._check_super_called()
         with names.name_scope(self.name, caller=self):
             variable = Variable(

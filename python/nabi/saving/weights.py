@@ -7,6 +7,7 @@ of the attribute that holds them, `optimizer/vars/<i>`. Source: Keras 3.15 `savi
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -39,39 +40,33 @@ def _is_saveable(thing: Any) -> bool:
     return hasattr(type(thing), "save_own_variables")
 
 
-def _reference_names(saveable: Any) -> set[str]:
+@functools.cache
+def _skipped_names(base: type) -> frozenset[str]:
     """Names that every object of this kind has: nothing under them is a child that a user added."""
+    return frozenset(dir(base(name="reference"))) - {"optimizer"}
+
+
+def _base_of(saveable: Any) -> type:
     from nabi.layers.layer import Layer
     from nabi.models.model import Model
 
-    for base in (Model, Layer):
-        if isinstance(saveable, base):
-            names = getattr(base, "_reference_names", None)
-            if names is None or base is not names[0]:
-                plain = Layer(name="reference") if base is Layer else Model(name="reference")
-                names = (base, frozenset(dir(plain)))
-                base._reference_names = names  # type: ignore[attr-defined]
-            return set(names[1]) - {"optimizer"}
-    return set(dir(type(saveable)))
+    return Model if isinstance(saveable, Model) else Layer
 
 
 def _children(saveable: Any) -> Iterator[tuple[str, Any]]:
     """Attributes that may hold further objects, in the order Keras visits them."""
-    skip = _reference_names(saveable)
-    if hasattr(saveable, "_nodes_by_depth") or type(saveable).__name__ == "Sequential" or _is_sequential(saveable):
+    from nabi.models.functional import Functional
+    from nabi.models.sequential import Sequential
+
+    if isinstance(saveable, (Functional, Sequential)):
         yield "layers", saveable.layers
+    skip = _skipped_names(_base_of(saveable))
     names = [name for name in dir(saveable) if not name.startswith("__") and name not in skip]
     for name in sorted(names, key=lambda name: (name.startswith("_"), name)):
         try:
             yield name, getattr(saveable, name)
         except Exception:  # a property of the user's that fails says nothing about weights
             continue
-
-
-def _is_sequential(saveable: Any) -> bool:
-    from nabi.models.sequential import Sequential
-
-    return isinstance(saveable, Sequential)
 
 
 def _walk(saveable: Any, path: str, visited: set[int]) -> Iterator[tuple[str, Any]]:
@@ -269,26 +264,27 @@ def read_weights(model: Any, file: Any, skip_mismatch: bool = False) -> None:
 
 
 def _mismatch(saveable: Any, store: _Reader) -> str | None:
-    """Why the stored variables do not fit a layer, or None. Optimizers decide for themselves."""
-    if not hasattr(saveable, "trainable_variables") or not hasattr(saveable, "_own_variables"):
+    """Why the stored variables do not fit a layer, or None. Optimizers and layers that read on their own decide then."""
+    from nabi.layers.layer import Layer
+
+    if not isinstance(saveable, Layer) or type(saveable).load_own_variables is not Layer.load_own_variables:
         return None
-    variables = list(saveable._own_variables())
-    name = getattr(saveable, "name", type(saveable).__name__)
+    variables = [*saveable._trainable_variables, *saveable._non_trainable_variables]
     if len(variables) != len(store):
-        if not variables and not getattr(saveable, "built", True):
+        if not variables and not saveable.built:
             return (
-                f"Layer '{name}' was never built and thus it doesn't have any variables. However the weights file "
-                f"lists {len(store)} variables for this layer."
+                f"Layer '{saveable.name}' was never built and thus it doesn't have any variables. However the weights "
+                f"file lists {len(store)} variables for this layer."
             )
         return (
-            f"Layer '{name}' expected {len(variables)} variables, but received {len(store)} variables during "
+            f"Layer '{saveable.name}' expected {len(variables)} variables, but received {len(store)} variables during "
             f"loading. Expected: {[variable.name for variable in variables]}"
         )
     for i, variable in enumerate(variables):
         shape = tuple(store[str(i)].shape)
         if shape != tuple(variable.shape):
             return (
-                f"Layer '{name}' expected variable '{variable.name}' to have shape {tuple(variable.shape)}, "
+                f"Layer '{saveable.name}' expected variable '{variable.name}' to have shape {tuple(variable.shape)}, "
                 f"but the weights file holds shape {shape}."
             )
     return None

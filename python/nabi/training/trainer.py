@@ -181,7 +181,7 @@ class Trainer:
         for metric in self.metrics:
             if isinstance(metric, CompileMetrics) and not metric.built:
                 continue
-            result = metric.result()
+            result = _result(metric)
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return found
 
@@ -235,7 +235,7 @@ class Trainer:
         if self.optimizer is not None and variables:
             trace = current_trace()
             if trace is None:
-                raise RuntimeError("`train_step` runs when `fit` or `train_on_batch` trace it; do not call it yourself.")
+                raise RuntimeError("`train_step` is traced by `fit` and `train_on_batch`; do not call it yourself.")
             scaled = self.optimizer.scale_loss(loss)
             self.optimizer.apply(trace.gradients(scaled, variables), variables)
         elif not variables:
@@ -310,10 +310,10 @@ class Trainer:
     def _batch_feeds(self: Any, batch: Any, mode: str) -> Feeds:
         """Checked data of one batch of an iterable."""
         x, y, sample_weight = feeds_module.unpack_x_y_sample_weight(batch)
-        x, y, sample_weight = (tree.map_structure(_as_batch, part, none_is_leaf=False) for part in (x, y, sample_weight))
         if mode == "predict":
             y = sample_weight = None
-        return self._feeds(x, y, sample_weight)  # type: ignore[no-any-return]
+        parts = [tree.map_structure(_as_batch, part, none_is_leaf=False) for part in (x, y, sample_weight)]
+        return self._feeds(*parts)  # type: ignore[no-any-return]
 
     def _batches(
         self: Any,
@@ -369,7 +369,7 @@ class Trainer:
         compiled = self._compiled
         parts = [part for part in (compiled.loss, compiled.metrics) if part is not None and not part.built]
         try:
-            with self._compiled_trainable():
+            with self._compiled_trainable() if mode != "predict" else contextlib.nullcontext():
                 return self._steps.get(self, mode, feeds, rows)
         except BaseException:
             for part in parts:
@@ -417,7 +417,7 @@ class Trainer:
             verbose: 0 silent, 1 (or "auto") a bar, 2 one line per epoch.
             callbacks: `Callback` objects.
             validation_split: fraction of the data, from its end, that is only evaluated.
-            validation_data: `(x, y)` or `(x, y, sample_weight)` to evaluate after each epoch, or an iterable of batches.
+            validation_data: `(x, y)` or `(x, y, sample_weight)` to evaluate after each epoch; or batches of them.
             shuffle: new order of the samples in each epoch; "batch" within the batches only.
             class_weight: dict from class to weight in the loss.
             sample_weight: weight of each sample (or sample and step) in the loss.
@@ -644,6 +644,21 @@ class _WithClassWeights:
 
     def __len__(self) -> int:
         return len(self._source)
+
+
+def _result(metric: Any) -> Any:
+    """A metric's result; means are divided here, so that reading them costs no native call.
+
+    A mean divides two float32 numbers, which gives the same bits in NumPy.
+    """
+    if current_trace() is not None:
+        return metric.result()
+    if isinstance(metric, CompileMetrics):
+        return {name: _result(inner) for name, inner in metric.named()}
+    if type(metric).result is metrics_module.Mean.result:
+        total, count = np.asarray(metric.total), np.asarray(metric.count)
+        return total / count if count else np.zeros_like(total)
+    return metric.result()
 
 
 def _as_batch(leaf: Any) -> Any:

@@ -155,10 +155,11 @@ class Progbar:
             bar = f"{current:7d}/Unknown"
 
         if self.target and not finalize:
-            seconds = int(time_per_unit * (self.target - current))
-            if seconds > 3600:
+            left = time_per_unit * (self.target - current)
+            seconds = int(left)
+            if left > 3600:
                 clock = f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
-            elif seconds > 60:
+            elif left > 60:
                 clock = f"{seconds // 60}:{seconds % 60:02d}"
             else:
                 clock = f"{seconds}s"

@@ -183,8 +183,11 @@ def render_table(
 
     def draw(cells: Sequence[Cell], marks: str, bold: bool) -> str:
         columns = [_wrap(cell, width) for cell, width in zip(cells, inner, strict=True)]
+        height = max(len(lines) for lines in columns)
+        if bold:  # titles stand at the bottom of their row
+            columns = [[[] for _ in range(height - len(lines))] + lines for lines in columns]
         out = ""
-        for i in range(max(len(lines) for lines in columns)):
+        for i in range(height):
             parts = []
             for lines, width, side in zip(columns, inner, alignment, strict=True):
                 line = _align(lines[i] if i < len(lines) else [], width, side)

@@ -1,0 +1,147 @@
+"""Layers: names, arguments and behaviour of `keras.layers`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nabi import objects
+from nabi.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from nabi.layers.convolutional import Conv1D, Conv2D
+from nabi.layers.core import Activation, Dense, Identity, Lambda, Wrapper
+from nabi.layers.input_layer import Input, InputLayer
+from nabi.layers.input_spec import InputSpec
+from nabi.layers.layer import Layer
+from nabi.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from nabi.layers.normalization import BatchNormalization
+from nabi.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from nabi.layers.preprocessing import Rescaling
+from nabi.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
+from nabi.layers.reshaping import Flatten, Permute, RepeatVector, Reshape, ZeroPadding2D
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+
+_CLASSES = (
+    Activation,
+    ActivityRegularization,
+    Add,
+    Average,
+    AveragePooling1D,
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    ELU,
+    Flatten,
+    GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    Identity,
+    InputLayer,
+    InputSpec,
+    Lambda,
+    Layer,
+    LeakyReLU,
+    MaxPooling1D,
+    MaxPooling2D,
+    Maximum,
+    Minimum,
+    Multiply,
+    PReLU,
+    Permute,
+    ReLU,
+    RepeatVector,
+    Rescaling,
+    Reshape,
+    Softmax,
+    Subtract,
+    Wrapper,
+    ZeroPadding2D,
+)
+_ALIASES = {
+    "AvgPool1D": AvgPool1D,
+    "AvgPool2D": AvgPool2D,
+    "Convolution1D": Convolution1D,
+    "Convolution2D": Convolution2D,
+    "GlobalAvgPool1D": GlobalAvgPool1D,
+    "GlobalAvgPool2D": GlobalAvgPool2D,
+    "GlobalMaxPool1D": GlobalMaxPool1D,
+    "GlobalMaxPool2D": GlobalMaxPool2D,
+    "MaxPool1D": MaxPool1D,
+    "MaxPool2D": MaxPool2D,
+}
+objects.export("keras.layers", *_CLASSES, aliases=_ALIASES)
+
+__all__ = [
+    *sorted(cls.__name__ for cls in _CLASSES),
+    *_ALIASES,
+    "Input",
+    "add",
+    "average",
+    "concatenate",
+    "deserialize",
+    "maximum",
+    "minimum",
+    "multiply",
+    "serialize",
+    "subtract",
+]
+
+
+def serialize(layer: Layer) -> Any:
+    """The config dict of a layer."""
+    return objects.serialize_keras_object(layer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
+    """The layer that a config dict stands for.
+
+    Raises:
+        ValueError: it stands for something else.
+    """
+    by_name = {**_ALIASES, **{cls.__name__: cls for cls in _CLASSES}}
+    known = "module" not in config and config.get("class_name") in by_name
+    obj = objects.deserialize_keras_object(config, custom_objects, module_objects=by_name if known else None)
+    if not isinstance(obj, Layer):
+        raise ValueError(
+            "`keras.layers.deserialize` was passed a `config` object that is not a `keras.layers.Layer`. "
+            f"Received: {config}"
+        )
+    return obj

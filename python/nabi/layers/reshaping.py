@@ -1,0 +1,174 @@
+"""Layers that rearrange elements. All keep the dtype."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nabi import ops
+from nabi.config import standardize_data_format
+from nabi.layers.arguments import Shape, check_target_shape, reshape_output_shape, standardize_tuple
+from nabi.layers.input_spec import InputSpec
+from nabi.layers.layer import Layer
+from nabi.trace import KerasTensor
+
+
+class _Rearranging(Layer):
+    """A layer whose output has the input's dtype, whatever the layer's own."""
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=inputs.dtype)
+
+
+class Flatten(_Rearranging):
+    """`(batch, ...)` to `(batch, product of the rest)`, in channels-last order; `(batch,)` to `(batch, 1)`.
+
+    Args:
+        data_format: "channels_last", "channels_first", or None for the global setting.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+        self._build_at_init()
+
+    def call(self, inputs: Any) -> Any:
+        shape = tuple(inputs.shape)
+        if self.data_format == "channels_first" and len(shape) > 1:
+            inputs = ops.transpose(inputs, axes=(0, *range(2, len(shape)), 1))
+        return ops.reshape(inputs, (shape[0], math.prod(shape[1:])))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        rest = tuple(input_shape[1:])
+        return (input_shape[0], None if None in rest else math.prod(dim for dim in rest if dim is not None))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class Reshape(_Rearranging):
+    """`(batch, ...)` to `(batch, *target_shape)`; one dimension of `target_shape` may be -1.
+
+    Raises:
+        ValueError: a bad target shape, or an input of another size.
+    """
+
+    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+        check_target_shape(self.target_shape, "target_shape")
+        self._build_at_init()
+
+    def call(self, inputs: Any) -> Any:
+        shape = reshape_output_shape(tuple(inputs.shape[1:]), self.target_shape, "target_shape")
+        return ops.reshape(inputs, (inputs.shape[0], *shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *reshape_output_shape(tuple(input_shape[1:]), self.target_shape, "target_shape"))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(_Rearranging):
+    """Reorders the dimensions after the batch; `dims` counts them from 1.
+
+    Raises:
+        ValueError: `dims` is no permutation, or the input has another rank.
+    """
+
+    def __init__(self, dims: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(dims) != list(range(1, len(dims) + 1)):
+            raise ValueError(
+                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
+                f"consecutive and start from 1. Received dims={dims}"
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+        self._build_at_init()
+
+    def call(self, inputs: Any) -> Any:
+        return ops.transpose(inputs, axes=(0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *(input_shape[dim] for dim in self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """`(batch, features)` to `(batch, n, features)`.
+
+    Raises:
+        TypeError: `n` is no int. ValueError: `n` is not positive.
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise TypeError(f"Expected an integer value for `n`, got {type(n)}.")
+        if n <= 0:
+            raise ValueError(f"Argument `n` should be a positive integer. Received: n={n}")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+        self._build_at_init()
+
+    def call(self, inputs: Any) -> Any:
+        batch, features = inputs.shape
+        return ops.broadcast_to(ops.reshape(inputs, (batch, 1, features)), (batch, self.n, features))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n": self.n}
+
+
+class ZeroPadding2D(_Rearranging):
+    """Puts rows and columns of zeros around images `(batch, height, width, channels)`.
+
+    Args:
+        padding: an int; (rows, columns); or ((top, bottom), (left, right)).
+        data_format: "channels_last", "channels_first", or None for the global setting.
+
+    Raises:
+        ValueError: a padding of another form.
+    """
+
+    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        if isinstance(padding, int):
+            self.padding = ((padding, padding), (padding, padding))
+        elif hasattr(padding, "__len__"):
+            if len(padding) != 2:
+                raise ValueError(f"`padding` should have two elements. Received: padding={padding}.")
+            rows = standardize_tuple(padding[0], 2, "1st entry of padding", allow_zero=True)
+            columns = standardize_tuple(padding[1], 2, "2nd entry of padding", allow_zero=True)
+            self.padding = ((rows[0], rows[1]), (columns[0], columns[1]))
+        else:
+            raise ValueError(
+                "`padding` should be either an int, a tuple of 2 ints (symmetric_height_crop, symmetric_width_crop), "
+                "or a tuple of 2 tuples of 2 ints ((top_crop, bottom_crop), (left_crop, right_crop)). "
+                f"Received: padding={padding}."
+            )
+        self.input_spec = InputSpec(ndim=4)
+        self._build_at_init()
+
+    def _widths(self) -> tuple[tuple[int, int], ...]:
+        if self.data_format == "channels_first":
+            return ((0, 0), (0, 0), *self.padding)
+        return ((0, 0), *self.padding, (0, 0))
+
+    def call(self, inputs: Any) -> Any:
+        return ops.pad(inputs, self._widths())
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        pairs = zip(input_shape, self._widths(), strict=True)
+        return tuple(None if dim is None else dim + before + after for dim, (before, after) in pairs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}

@@ -1,0 +1,180 @@
+"""What the passes make of small graphs: text in, text out."""
+
+from __future__ import annotations
+
+import re
+
+from nabi import _core
+
+
+def ops_of(graph):
+    return [m.group(1) for m in re.finditer(r"= (\w+)", graph.text()) if m.group(1) not in ("input", "variable", "constant")]
+
+
+def flags(graph, op):
+    """The flags that are on, for each node of this op."""
+    lines = [line for line in graph.text().splitlines() if f"= {op}{{" in line]
+    return [sorted(re.findall(r"(\w+)=true", line)) for line in lines]
+
+
+def dense(graph, x, slot, fan_in, units, activation=None):
+    w = graph.variable(slot, "float32", (fan_in, units))
+    b = graph.variable(slot + 1, "float32", (units,))
+    y = graph.add("add", [graph.add("matmul", [x, w])[0], b])[0]
+    return (graph.add(activation, [y])[0] if activation else y), [w, b]
+
+
+def test_bias_and_relu_move_into_the_product():
+    graph = _core.Graph()
+    y, _ = dense(graph, graph.input(0, "float32", (4, 3)), 0, 3, 2, "relu")
+    graph.set_outputs([y])
+    fused = graph.simplified().fused()
+    assert ops_of(fused) == ["matmul"]
+    assert flags(fused, "matmul") == [["bias", "relu"]]
+
+
+def test_another_activation_stays_a_pointwise_node():
+    graph = _core.Graph()
+    y, _ = dense(graph, graph.input(0, "float32", (4, 3)), 0, 3, 2, "tanh")
+    graph.set_outputs([y])
+    fused = graph.simplified().fused()
+    assert ops_of(fused) == ["matmul", "pointwise"]
+    assert flags(fused, "matmul") == [["bias"]]
+
+
+def test_a_product_read_twice_keeps_its_own_value():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (4, 3))
+    y, _ = dense(graph, x, 0, 3, 2, "relu")
+    product = graph.add("matmul", [x, graph.variable(0, "float32", (3, 2))])[0]
+    graph.set_outputs([y, product])
+    fused = graph.simplified().fused()
+    assert flags(fused, "matmul") == [[]]
+    assert ops_of(fused) == ["matmul", "pointwise"]
+
+
+def test_the_backward_pass_of_dense_layers_has_no_step_of_its_own_for_bias_or_relu():
+    graph = _core.Graph()
+    h, first = dense(graph, graph.input(0, "float32", (4, 3)), 0, 3, 5, "relu")
+    z, second = dense(graph, h, 2, 5, 2)
+    labels = graph.input(1, "int32", (4,))
+    loss = graph.add("reduce_sum", [graph.add("sparse_softmax_cross_entropy", [z, labels])[0]], {"axes": [0]})[0]
+    grads = graph.gradients([loss], first + second)
+    lr = graph.constant(0.1, "float32")
+    for slot, (v, g) in enumerate(zip(first + second, grads, strict=True)):
+        graph.set_update(slot, graph.add("sgd_update", [v, g, lr])[0])
+    graph.set_outputs([loss])
+    fused = graph.simplified().fused()
+    assert flags(fused, "matmul") == [
+        ["bias", "relu"],
+        ["bias"],
+        ["bias_grad", "transpose_a"],
+        ["mask", "transpose_b"],
+        ["bias_grad", "transpose_a"],
+    ]
+    assert "pointwise" not in ops_of(fused)
+    assert ops_of(fused).count("reduce_sum") == 1  # the loss's own
+
+
+def test_convolution_pooling_and_their_masks():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (2, 8, 8, 3))
+    w1, b1 = graph.variable(0, "float32", (3, 3, 3, 4)), graph.variable(1, "float32", (4,))
+    w2, b2 = graph.variable(2, "float32", (3, 3, 4, 5)), graph.variable(3, "float32", (5,))
+    same = {"strides": [1, 1], "padding": [1, 1, 1, 1]}
+    pool = {"size": [2, 2], "strides": [2, 2], "padding": [0, 0, 0, 0]}
+
+    def layer(x, w, b):
+        y = graph.add("relu", graph.add("add", [graph.add("conv2d", [x, w], same)[0], b]))[0]
+        return graph.add("max_pool2d", [y], pool)[0]
+
+    y = layer(layer(x, w1, b1), w2, b2)
+    loss = graph.add("reduce_sum", [y], {"axes": [0, 1, 2, 3]})[0]
+    grads = graph.gradients([loss], [w1, b1, w2, b2])
+    graph.set_outputs(grads)
+    fused = graph.simplified().fused()
+    assert "pointwise" not in ops_of(fused)
+    assert flags(fused, "conv2d") == [["bias", "relu"]] * 2
+    assert flags(fused, "max_pool2d_grad") == [["mask"]] * 2
+    assert flags(fused, "conv2d_grad_filter") == [["bias_grad"]] * 2
+    assert flags(fused, "conv2d_grad_input") == [[]]  # the first layer needs no gradient of its input
+
+
+def test_a_chain_becomes_one_node_and_side_values_become_outputs():
+    graph = _core.Graph()
+    x, v = graph.input(0, "float32", (10,)), graph.variable(0, "float32", (10,))
+    moved = graph.add("add", [graph.add("multiply", [v, graph.constant(0.9, "float32")])[0], x])[0]
+    out = graph.add("exp", [graph.add("negative", [moved])[0]])[0]
+    graph.set_update(0, moved)
+    graph.set_outputs([out])
+    fused = graph.simplified().fused()
+    assert ops_of(fused) == ["pointwise"]
+    assert re.search(r"%\d+, %\d+ = pointwise", fused.text())
+
+
+def test_a_value_used_by_an_earlier_structured_node_is_not_dragged_behind_it():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (3, 3))
+    a = graph.add("exp", [x])[0]
+    m = graph.add("matmul", [a, a])[0]
+    graph.set_outputs([graph.add("add", [a, m])[0]])
+    assert ops_of(graph.simplified().fused()) == ["pointwise", "matmul", "pointwise"]
+
+
+def test_simplify_drops_what_does_nothing():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (2, 3))
+    y = graph.add("multiply", [x, graph.constant(1, "float32")])[0]
+    y = graph.add("reshape", [graph.add("reshape", [y], {"shape": [6]})[0]], {"shape": [2, 3]})[0]
+    y = graph.add("transpose", [y], {"perm": [0, 1]})[0]
+    y = graph.add("cast", [y], {"dtype": "float32"})[0]
+    y = graph.add("negative", [graph.add("negative", [y])[0]])[0]
+    y = graph.add("stop_gradient", [y])[0]
+    graph.add("exp", [y])  # needed by nothing
+    graph.set_outputs([y])
+    simple = graph.simplified().simplified()
+    assert ops_of(simple) in ([], ["reshape"])  # x itself, perhaps under its own shape
+
+
+def test_memory_reuses_room_and_updates_in_place():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (64, 16))
+    for slot in range(4):
+        x = graph.add("matmul", [x, graph.variable(slot, "float32", (16, 16))])[0]
+    graph.set_outputs([x])
+    arena = int(re.search(r"arena: (\d+) bytes", graph.memory()).group(1))
+    assert arena == 2 * 64 * 16 * 4  # two values are alive at a time
+
+    graph = _core.Graph()
+    v, g = graph.variable(0, "float32", (8,)), graph.input(0, "float32", (8,))
+    graph.set_update(0, graph.add("sgd_update", [v, g, graph.constant(0.1, "float32")])[0])
+    assert "%3: variable 0" in graph.memory() and "copy" not in graph.memory()
+
+
+def test_memory_copies_when_the_old_value_is_still_read():
+    graph = _core.Graph()
+    v, g = graph.variable(0, "float32", (8,)), graph.input(0, "float32", (8,))
+    graph.set_update(0, graph.add("sgd_update", [v, g, graph.constant(0.1, "float32")])[0])
+    graph.set_outputs([v])
+    assert "copy 0 <- %3" in graph.memory()
+
+
+def test_gradients_of_gradients():
+    graph = _core.Graph()
+    x = graph.input(0, "float64", (3,))
+    y = graph.add("multiply", [graph.add("multiply", [x, x])[0], x])[0]
+    first = graph.gradients([y], [x])[0]
+    second = graph.gradients([first], [x])[0]
+    graph.set_outputs([first, second])
+    import numpy as np
+
+    one, two = _core.Program(graph, []).call([np.array([1.0, 2.0, 3.0])])
+    assert one.tolist() == [3, 12, 27] and two.tolist() == [6, 12, 18]
+
+
+def test_no_path_gives_no_gradient():
+    graph = _core.Graph()
+    x, y = graph.input(0, "float32", (3,)), graph.input(1, "float32", (3,))
+    cut = graph.add("stop_gradient", [x])[0]
+    assert graph.gradients([graph.add("exp", [y])[0]], [x]) == [-1]
+    assert graph.gradients([graph.add("exp", [cut])[0]], [x]) == [-1]
