@@ -246,7 +246,7 @@ def _reduced(least: int = 0, low: float = -3.0, high: float = 3.0) -> Callable[[
 
 
 def _over(function: Any) -> Callable[..., Any]:
-    return lambda x, axes, keepdims: function(x, axis=tuple(axes), keepdims=keepdims)
+    return lambda x, axes, keepdims: np.asarray(function(x, axis=tuple(axes), keepdims=keepdims)).astype(x.dtype)
 
 
 def _mean(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
@@ -270,7 +270,7 @@ row("reduce_mean", _over(_mean), _reduced(), scale=_magnitude(_mean), ulp=16)
 row("reduce_max", _over(np.max), _reduced(least=1), dtypes=NUMBERS, ulp=0)
 row("reduce_min", _over(np.min), _reduced(least=1), dtypes=NUMBERS, ulp=0)
 row("reduce_prod", _over(np.prod), _reduced(low=0.9, high=1.1), ulp=300, gradient_ulp=2000)
-row("logsumexp", _over(_logsumexp), _reduced(least=1), scale=lambda **_: 1.0, ulp=16)
+row("logsumexp", _over(_logsumexp), _reduced(least=1), scale=lambda x, **_: 1.0, ulp=16)
 
 
 def _reduced_bools(d: Draw) -> Sample:
@@ -469,8 +469,15 @@ def _sparse_cross_entropy(x: Array, labels: Array) -> Array:
     return -np.take_along_axis(ref.log_softmax(x), labels[..., None].astype(np.int64), -1)[..., 0]
 
 
-row("softmax", ref.softmax, lambda d: ([_rows(d)], {}), ulp=32)
-row("log_softmax", ref.log_softmax, lambda d: ([_rows(d)], {}), scale=lambda x: np.abs(ref.log_softmax(x)) + 4, ulp=8)
+row("softmax", ref.softmax, lambda d: ([_rows(d)], {}), ulp=32, gradient_floor=1.0)
+row(
+    "log_softmax",
+    ref.log_softmax,
+    lambda d: ([_rows(d)], {}),
+    ulp=8,
+    scale=lambda x: np.abs(ref.log_softmax(x)) + 4,
+    gradient_floor=1.0,
+)
 row(
     "softmax_cross_entropy",
     lambda x, t: -(t * ref.log_softmax(x)).sum(-1),

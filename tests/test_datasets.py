@@ -296,7 +296,7 @@ def test_a_hostile_pickle_runs_nothing(home, protocol):
         b"cnumpy\nload\n(S'x'\ntR.",
         b"cnumpy.core.multiarray\nscalar\n.",
         b"cnumpy.core.numeric._frombuffer\n__globals__\n.",
-        b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.__class__\x93.",
+        b"\x80\x04\x8c\x05numpy\x8c\x11ndarray.__class__\x93.",
         b"cnumpyx\nndarray\n.",
     ],
 )
@@ -339,7 +339,7 @@ class Server:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
 
     def close(self):

@@ -7,6 +7,7 @@
 
 #include "bind/convert.h"
 #include "cpu/isa.h"
+#include "cpu/yardstick.h"
 #include "error.h"
 #include "parallel.h"
 #include "passes/passes.h"
@@ -277,6 +278,13 @@ PYBIND11_MODULE(_core, m) {
   m.def("force_sharing", &force_sharing, py::arg("on"), "Tests only: shares every phase with two or more tasks.");
   m.def("entries", [] { return entry_count.load(); }, "Runs entered since the module was loaded.");
   m.def("build_info", &build_info);
+  m.def("measure", [] {
+    const cpu::Yardstick found = cpu::measure();
+    py::dict out;
+    out["clock"] = found.clock;
+    out["flops"] = found.flops;
+    return out;
+  }, "One core's clock and float32 peak under the instruction set in use, in cycles and operations a second.");
 }
 
 }  // namespace nabi::bind

@@ -306,7 +306,8 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
           view.at = reinterpret_cast<float*>(scratch);
         }
         const int64_t row_step = view.columns * s.c, image_step = view.rows * row_step;
-        const float* a = view.at + ((i0 * s.h.stride - s.h.pad - view.row0) * view.columns - s.w.pad - view.column0) * s.c;
+        const float* a =
+            view.at + ((i0 * s.h.stride - s.h.pad - view.row0) * view.columns - s.w.pad - view.column0) * s.c;
         const float* b = dy + (n0 * oh + i0) * ow * s.f;
         if (q.depthwise) {
           const Pixels pixels = {n1 - n0, image_step, oh * ow * s.c, i1 - i0, s.h.stride * row_step, ow * s.c, ow,

@@ -23,7 +23,8 @@ struct ConvPhase {
   int64_t tap0, tap_step;  // tap j is row tap0 + tap_step * j of the filter
 };
 
-/// Forward (one phase) or input gradient (a phase for each residue of the stride; source = dy, filter = the packed one).
+/// Forward (one phase) or input gradient (a phase for each residue of the stride; source = dy, filter = the flipped
+/// one). Tasks: block of columns, then block of images, then block of rows, the last fastest.
 struct CorrelateParams {
   ConvShape shape;
   int64_t image_blocks, row_blocks, column_blocks;

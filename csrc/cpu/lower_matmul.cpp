@@ -66,8 +66,9 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   q.product_blocks = std::min(q.products, tasks);
   const std::int64_t each = ceil_div(tasks, q.product_blocks);
   q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : 64), each);
-  // A panel is packed once per task, so these tasks take more rows.
-  q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, ceil_div(q.m, q.transposed || q.packed || q.packed_a ? 168 : 28));
+  // A panel is copied once per task, so those tasks take more rows.
+  const bool copies = q.transposed || q.packed || q.packed_a;
+  q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, ceil_div(q.m, copies ? 168 : 28));
   if (q.transposed && may_swap && q.products == 1 && q.m <= 64) {
     const std::int64_t blocks = std::min(q.column_blocks, std::max<std::int64_t>(1, q.n / (2 * q.m)));
     if (q.n * q.k > 2 * (blocks * q.m * q.k + q.m * q.n)) {
@@ -132,15 +133,13 @@ void lower(Lowering& low) {
   std::size_t scratch = 0;
   if (dtype == DType::f32) {
     const std::int64_t columns = ceil_div(ceil_div(q.n, 16), q.column_blocks) * 16, rows = ceil_div(q.m, 16) * 16;
+    const std::int64_t depth = std::min(ceil_div(q.k, q.chunks), q.packed_a ? kMatmulPackedDepth : kMatmulDepth);
     std::int64_t floats = 0;
     if (q.swapped) {
-      floats = rows * (q.k + columns);
-    } else if (q.transposed || q.packed) {
-      floats = columns * ceil_div(q.k, q.chunks);
-    }
-    if (q.packed_a && !q.swapped) {
-      if (!q.transposed && !q.packed) floats = columns * ceil_div(q.k, q.chunks);  // the block of A lies behind B's
-      floats += ceil_div(q.m, q.row_blocks) * std::min(kMatmulPackedDepth, q.k);
+      floats = rows * (std::min(q.k, kMatmulDepth) + columns);
+    } else {
+      if (q.transposed || q.packed) floats += columns * depth;
+      if (q.packed_a) floats += ceil_div(q.m, q.row_blocks) * depth;
     }
     scratch = static_cast<std::size_t>(floats) * sizeof(float);
   }

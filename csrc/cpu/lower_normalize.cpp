@@ -8,7 +8,9 @@ namespace nabi::cpu {
 namespace {
 
 constexpr std::int64_t kLanes = 16;
-constexpr std::int64_t kTaskElements = 16384;
+constexpr std::int64_t kTaskElements = 32768;
+constexpr double kTaskNanoseconds = 16000;
+constexpr double kNanosecondsPerByte = 0.015;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
@@ -43,13 +45,12 @@ struct BatchNormKernels {
 void add_batch_norm(Lowering& low, const BatchNormKernels& kernels, const BatchNormParams& p, DType dtype, int reads,
                     int streams, int coefficients) {
   const double size = static_cast<double>(size_of(dtype)), elements = static_cast<double>(p.rows * p.c);
-  const double per_byte = 0.03;  // nanoseconds
   low.workspace = static_cast<std::size_t>(2 * p.chunks * p.stride + coefficients * p.spacing) *
                   size_of(dtype);
-  low.phase(kernels.sums, p, p.c == 0 ? 0 : p.chunks, 0, per_byte * size * elements * reads);
+  low.phase(kernels.sums, p, p.c == 0 ? 0 : p.chunks, 0, kNanosecondsPerByte * size * elements * reads);
   low.phase(kernels.merge, p, divide_up(p.c, p.merge_channels), 0,
             static_cast<double>(p.c) * (static_cast<double>(p.chunks) + 4));
-  low.phase(kernels.apply, p, p.c == 0 ? 0 : divide_up(p.rows, p.apply_rows), 0, per_byte * size * elements * streams);
+  low.phase(kernels.apply, p, p.c == 0 ? 0 : divide_up(p.rows, p.apply_rows), 0, kNanosecondsPerByte * size * elements * streams);
 }
 
 void batch_norm(Lowering& low) {
@@ -71,27 +72,27 @@ void batch_norm_grad(Lowering& low) {
   add_batch_norm(low, kernels, batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon")), dtype, 2, 3, 3);
 }
 
-/// `element` is what a class costs, in nanoseconds.
-void add_rows(Lowering& low, Kernel f32, Kernel f64, double element) {
+/// A row costs `row` nanoseconds and `element` for each class.
+void add_rows(Lowering& low, Kernel f32, Kernel f64, double row, double element) {
   const Shape& shape = low.input(0).shape;
   SoftmaxParams p{};
   p.c = shape.back();
   p.rows = count(Shape(shape.begin(), shape.end() - 1));
-  const std::int64_t work = std::max<std::int64_t>(kLanes, p.c);  // a short row costs a whole vector
-  p.task_rows = std::max<std::int64_t>(1, kTaskElements / work);
+  const double cost = row + element * static_cast<double>(p.c);
+  p.task_rows = std::max<std::int64_t>(1, static_cast<std::int64_t>(kTaskNanoseconds / cost));
   p.wide_labels = low.node.inputs.size() > 1 && low.input(1).dtype == DType::i64;
-  const double cost = element * static_cast<double>(p.rows) * static_cast<double>(work);
-  low.phase(low.input(0).dtype == DType::f32 ? f32 : f64, p, divide_up(p.rows, p.task_rows), 0, cost);
+  low.phase(low.input(0).dtype == DType::f32 ? f32 : f64, p, divide_up(p.rows, p.task_rows), 0,
+            cost * static_cast<double>(p.rows));
 }
 
-#define NABI_ROWS(op, element) \
-  void op(Lowering& low) { add_rows(low, low.kernels.op##_f32, low.kernels.op##_f64, element); }
-NABI_ROWS(softmax, 0.6)
-NABI_ROWS(log_softmax, 0.6)
-NABI_ROWS(softmax_cross_entropy, 0.7)
-NABI_ROWS(softmax_cross_entropy_grad, 0.3)
-NABI_ROWS(sparse_softmax_cross_entropy, 0.6)
-NABI_ROWS(sparse_softmax_cross_entropy_grad, 0.2)
+#define NABI_ROWS(op, row, element) \
+  void op(Lowering& low) { add_rows(low, low.kernels.op##_f32, low.kernels.op##_f64, row, element); }
+NABI_ROWS(softmax, 10, 0.25)
+NABI_ROWS(log_softmax, 18, 0.25)
+NABI_ROWS(softmax_cross_entropy, 20, 0.3)
+NABI_ROWS(softmax_cross_entropy_grad, 3, 0.1)
+NABI_ROWS(sparse_softmax_cross_entropy, 18, 0.25)
+NABI_ROWS(sparse_softmax_cross_entropy_grad, 2, 0.05)
 #undef NABI_ROWS
 
 }  // namespace

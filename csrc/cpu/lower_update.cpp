@@ -5,8 +5,8 @@
 namespace nabi::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 16384;
-constexpr double kNanosecondsPerByte = 0.03;
+constexpr std::int64_t kChunk = 32768;
+constexpr double kNanosecondsPerByte = 0.015;
 
 void add(Lowering& low, Kernel f32, Kernel f64, UpdateParams p) {
   const Type& variable = low.input(0);

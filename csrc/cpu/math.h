@@ -112,8 +112,8 @@ NABI_INLINE Vec log1p(Vec x) {
 
 /// 1 / (1 + e^-x).
 NABI_INLINE Vec sigmoid(Vec x) {
-  const Vec bounded = max(splat(-87.0f), x);  // below, the result is hardly a normal number
-  const Vec y = splat(1.0f) / (splat(1.0f) + exp_core(min(splat(88.0f), -bounded)));
+  const Vec bounded = max(splat(-88.0f), min(splat(87.0f), x));
+  const Vec y = splat(1.0f) / (splat(1.0f) + exp_core(-bounded));
   return select(ge(x, splat(-87.33654f)), y, max(zero(), x));  // the max keeps a NaN
 }
 

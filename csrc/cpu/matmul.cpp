@@ -55,31 +55,41 @@ NABI_INLINE void jump(const MatmulParams& q, int64_t p, int64_t* a, int64_t* b) 
   }
 }
 
-/// C^T = B A^T for a block of columns of C; B is stored transposed, so its rows are read in place.
-NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Block& block, float* scratch, bool* ready) {
+/// Into how many runs of at most `longest` k is cut; C is visited once for each.
+NABI_INLINE int64_t rounds_of(int64_t k, int64_t longest) { return k > longest ? (k + longest - 1) / longest : 1; }
+
+/// C^T = B A^T for a block of columns of C; B is stored transposed, so its rows are read in place. `ready` says that
+/// scratch holds A^T already.
+NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Block& block, float* scratch,
+                               bool* ready) {
   const float* a = reinterpret_cast<const float*>(args.ptr[0]);
   const float* b = reinterpret_cast<const float*>(args.ptr[1]) + block.column0 * q.ldb;
   float* c = reinterpret_cast<float*>(args.ptr[q.out]) + block.column0;
   const int64_t wide = (q.m + 15) / 16 * 16, columns = block.column1 - block.column0;
-  float* result = scratch + wide * q.k;  // [columns, wide]
-  if (q.a_step == 1 && !*ready) transpose_into(scratch, wide, a, q.a_row, q.m, q.k);
-  *ready = true;
+  const int64_t rounds = rounds_of(q.k, kMatmulDepth);
+  float* result = scratch + wide * (q.k < kMatmulDepth ? q.k : kMatmulDepth);  // [columns, wide]
   Tile t = {};
   t.ks = 1;
-  t.k = q.k;
   t.n1 = t.n2 = 1;
-  sweep(
-      t, columns, q.m, panel_width(columns, q.m, q.ldb % 1024 == 0),
-      [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
-        t.b = q.a_step == 1 ? scratch + from : a + from;
-        t.ldb = q.a_step == 1 ? wide : q.a_step;
-      },
-      [&](int64_t row, int count) __attribute__((always_inline)) {
-        for (int r = 0; r < count; ++r) {
-          t.a[r] = b + (row + r) * q.ldb;
-          t.c[r] = result + (row + r) * wide;
-        }
-      });
+  for (int64_t round = 0; round < rounds; ++round) {
+    const int64_t k0 = part(q.k, rounds, round);
+    t.k = part(q.k, rounds, round + 1) - k0;
+    t.start = round > 0 ? Start::kC : Start::kZero;
+    if (q.a_step == 1 && !*ready) transpose_into(scratch, wide, a + k0, q.a_row, q.m, t.k);
+    *ready = rounds == 1;
+    sweep(
+        t, columns, q.m, panel_width(columns, q.m, q.ldb % 1024 == 0),
+        [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
+          t.b = q.a_step == 1 ? scratch + from : a + k0 * q.a_step + from;
+          t.ldb = q.a_step == 1 ? wide : q.a_step;
+        },
+        [&](int64_t row, int count) __attribute__((always_inline)) {
+          for (int r = 0; r < count; ++r) {
+            t.a[r] = b + (row + r) * q.ldb + k0;
+            t.c[r] = result + (row + r) * wide;
+          }
+        });
+  }
   transpose_into(c, q.n, result, wide, columns, q.m);
   if (q.mask < 0) return;
   const float* mask = reinterpret_cast<const float*>(args.ptr[q.mask]) + block.column0;
@@ -93,7 +103,8 @@ NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Bl
 }
 
 /// to[i, 0 .. columns) = from[i, 0 .. columns)
-NABI_INLINE void copy_rows(float* to, int64_t ld_to, const float* from, int64_t ld_from, int64_t rows, int64_t columns) {
+NABI_INLINE void copy_rows(float* to, int64_t ld_to, const float* from, int64_t ld_from, int64_t rows,
+                           int64_t columns) {
   for (int64_t i = 0; i < rows; ++i) {
     memcpy(to + i * ld_to, from + i * ld_from, static_cast<size_t>(columns) * sizeof(float));
   }
@@ -105,7 +116,7 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
   const float* b = reinterpret_cast<const float*>(args.ptr[1]);
   float* panel = reinterpret_cast<float*>(scratch);
   bool ready = false;  // A^T of the swapped form is in scratch
-  int64_t packed_product = -1, packed_column = -1, packed_chunk = -1;  // what the panel holds
+  int64_t packed_product = -1, packed_column = -1, packed_k = -1;  // what the panel holds
   for (int64_t task = first; task < last; ++task) {
     const Block block = block_of(q, task);
     float* c = reinterpret_cast<float*>(args.ptr[q.out]);
@@ -128,28 +139,27 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       const float* b0 = b + b_at;
       float* c0 = c + (product * q.m + block.row0) * q.n + block.column0;
       const int64_t depth = block.k1 - block.k0;
-      if ((q.transposed || q.packed) &&
-          (packed_product != product || packed_column != block.column0 || packed_chunk != block.chunk)) {
-        if (q.transposed) {
-          transpose_into(panel, wide, b0 + block.column0 * q.ldb + block.k0, q.ldb, columns, depth);
-        } else {
-          copy_rows(panel, wide, b0 + block.k0 * q.ldb + block.column0, q.ldb, depth, columns);
-        }
-        packed_product = product;
-        packed_column = block.column0;
-        packed_chunk = block.chunk;
-      }
       Tile t = {};
       t.ks = q.a_step;
       t.n1 = t.n2 = 1;
       const bool crowded = q.a_step == 1 && q.a_row % 1024 == 0;  // the rows of A share one set of the L1 cache
       const int64_t longest = q.packed_a ? kMatmulPackedDepth : kMatmulDepth;
-      const int64_t rounds = depth > longest ? (depth + longest - 1) / longest : 1;
-      const int64_t rows = block.row1 - block.row0;
-      float* packed_a = panel + wide * depth;
+      const int64_t rounds = rounds_of(depth, longest), rows = block.row1 - block.row0;
+      const bool copied = q.transposed || q.packed;
+      float* packed_a = copied ? panel + wide * (depth < longest ? depth : longest) : panel;
       for (int64_t round = 0; round < rounds; ++round) {
-        const int64_t k0 = part(depth, rounds, round), k1 = part(depth, rounds, round + 1);
-        t.k = k1 - k0;
+        const int64_t k0 = block.k0 + part(depth, rounds, round);
+        t.k = block.k0 + part(depth, rounds, round + 1) - k0;
+        if (copied && (packed_product != product || packed_column != block.column0 || packed_k != k0)) {
+          if (q.transposed) {
+            transpose_into(panel, wide, b0 + block.column0 * q.ldb + k0, q.ldb, columns, t.k);
+          } else {
+            copy_rows(panel, wide, b0 + k0 * q.ldb + block.column0, q.ldb, t.k, columns);
+          }
+          packed_product = product;
+          packed_column = block.column0;
+          packed_k = k0;
+        }
         t.start = round > 0 ? Start::kC : q.bias >= 0 ? Start::kBias : Start::kZero;
         if (q.bias >= 0) t.bias = reinterpret_cast<const float*>(args.ptr[q.bias]) + block.column0;
         t.relu = q.relu && round == rounds - 1;
@@ -157,7 +167,7 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
         if (q.mask >= 0) {
           t.mask = (args.ptr[q.mask] - args.ptr[q.out]) / static_cast<int64_t>(sizeof(float));
         }
-        const float* a1 = a0 + (block.k0 + k0) * q.a_step;
+        const float* a1 = a0 + k0 * q.a_step;
         int64_t a_row = q.a_row;
         if (q.packed_a) {
           copy_rows(packed_a, rows, a1, q.a_step, t.k, rows);
@@ -168,8 +178,7 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
         sweep(
             t, rows, columns, panel_width(rows, columns, crowded),
             [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
-              const bool copied = q.transposed || q.packed;
-              t.b = copied ? panel + k0 * wide + from : b0 + (block.k0 + k0) * q.ldb + block.column0 + from;
+              t.b = copied ? panel + from : b0 + k0 * q.ldb + block.column0 + from;
               t.ldb = copied ? wide : q.ldb;
             },
             [&](int64_t row, int count) __attribute__((always_inline)) {

@@ -46,7 +46,12 @@ NABI_INLINE Floats max(Floats a, Floats b) { return max(a.v, b.v); }
 NABI_INLINE Floats maximum(Floats a, Floats b) { return maximum(a.v, b.v); }
 NABI_INLINE Floats minimum(Floats a, Floats b) { return minimum(a.v, b.v); }
 NABI_INLINE Floats pow(Floats a, Floats b) { return pow(a.v, b.v); }
-NABI_INLINE Floats floor_divide(Floats a, Floats b) { return floor(a.v / b.v); }
+/// floor(a / b); the remainder tells when the quotient was rounded up to an integer.
+NABI_INLINE Floats floor_divide(Floats a, Floats b) {
+  const Vec q = floor(a.v / b.v), rest = fnma(q, b.v, a.v);
+  const Mask over = ne(rest, zero()) & (lt(rest, zero()) ^ lt(b.v, zero())) & ~is_nan(rest);
+  return select(over, q - splat(1.0f), q);
+}
 
 /// Python's remainder: the sign of b. fmod is exact, so every C library gives the same.
 NABI_INLINE float mod(float a, float b) {

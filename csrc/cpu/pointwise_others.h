@@ -103,7 +103,8 @@ struct Number {
   }
   friend NABI_INLINE Number floor_divide(Number a, Number b) {
     if constexpr (kIsFloat<T>) {
-      return __builtin_floor(a.v / b.v);
+      const T q = __builtin_floor(a.v / b.v), rest = __builtin_fma(-q, b.v, a.v);
+      return rest == rest && rest != 0 && (rest < 0) != (b.v < 0) ? q - 1 : q;
     } else {
       if (b.v == 0) return 0;
       if (b.v < 0 && static_cast<T>(b.v + 1) == 0) return -a;

@@ -212,6 +212,7 @@ NABI_NOINLINE static void transpose_into(float* to, int64_t ld_to, const float* 
                                          int64_t columns) {
   int64_t i = 0;
 #if defined(__AVX512F__) && !(defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC)
+  // The full masks keep GCC 12 from warning of the undefined operand behind the plain intrinsics.
   for (; i + 16 <= rows; i += 16) {
     int64_t j = 0;
     for (; j < columns; j += 16) {
@@ -238,7 +239,8 @@ NABI_NOINLINE static void transpose_into(float* to, int64_t ld_to, const float* 
       // r[4 q + c] lane group g holds rows 4q..4q+3 of column 4 g + c.
 #pragma GCC unroll 4
       for (int c = 0; c < 4; ++c) {
-        const __m512 lo01 = _mm512_maskz_shuffle_f32x4(0xffff, r[c], r[4 + c], 0x44), hi01 = _mm512_maskz_shuffle_f32x4(0xffff, r[c], r[4 + c], 0xee);
+        const __m512 lo01 = _mm512_maskz_shuffle_f32x4(0xffff, r[c], r[4 + c], 0x44);
+        const __m512 hi01 = _mm512_maskz_shuffle_f32x4(0xffff, r[c], r[4 + c], 0xee);
         const __m512 lo23 = _mm512_maskz_shuffle_f32x4(0xffff, r[8 + c], r[12 + c], 0x44);
         const __m512 hi23 = _mm512_maskz_shuffle_f32x4(0xffff, r[8 + c], r[12 + c], 0xee);
         s[c] = _mm512_maskz_shuffle_f32x4(0xffff, lo01, lo23, 0x88);

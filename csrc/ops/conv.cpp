@@ -115,7 +115,8 @@ ValueId grad_filter(const GradArgs& args, ValueId x, ValueId dy, ValueId like) {
 }
 
 void conv_gradient(const GradArgs& args) {
-  check<InternalError>(!args.attrs.flag("bias") && !args.attrs.flag("relu"), "conv2d: a fused node is not differentiated");
+  check<InternalError>(!args.attrs.flag("bias") && !args.attrs.flag("relu"),
+                       "conv2d: a fused node is not differentiated");
   const ValueId x = args.inputs[0], w = args.inputs[1], g = args.upstream[0];
   if (g == kNone) return;
   if (args.wanted[0]) args.grads[0] = grad_input(args, g, w, x);

@@ -20,6 +20,10 @@ std::vector<ValueId> gradients(Graph& graph, const std::vector<ValueId>& ys, con
                                const std::vector<ValueId>& upstream) {
   check(upstream.empty() || upstream.size() == ys.size(), "gradients: requires one upstream gradient per y, got ",
         upstream.size(), " for ", ys.size());
+  for (std::size_t i = 0; i < upstream.size(); ++i) {
+    check(graph.type(upstream[i]) == graph.type(ys[i]), "gradients: requires upstream ", i, " to be ",
+          to_string(graph.type(ys[i])), ", got ", to_string(graph.type(upstream[i])));
+  }
   const std::size_t size = graph.values().size();  // gradient nodes come after these and are not walked
 
   // Which values depend on an x, and so may carry a gradient.

@@ -7,13 +7,13 @@ result as `_keras_logits`, so that a cross-entropy can be computed from the logi
 
 from __future__ import annotations
 
-import contextlib
 import types
 from collections.abc import Callable
 from typing import Any
 
 from nabi import objects, ops
 from nabi.ops._dispatch import op
+from nabi.trace import Tensor
 
 __all__ = [
     "celu",
@@ -227,8 +227,8 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
 
 def _keep_logits(output: Any, logits: Any) -> Any:
-    """Remembers on `output` what it was computed from, where it can hold attributes."""
-    with contextlib.suppress(AttributeError):
+    """Remembers on a traced output what it was computed from."""
+    if isinstance(output, Tensor) and isinstance(logits, Tensor):
         output._keras_logits = logits
     return output
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from nabi import _core
 
 
@@ -178,3 +180,15 @@ def test_no_path_gives_no_gradient():
     cut = graph.add("stop_gradient", [x])[0]
     assert graph.gradients([graph.add("exp", [y])[0]], [x]) == [-1]
     assert graph.gradients([graph.add("exp", [cut])[0]], [x]) == [-1]
+
+
+def test_upstream_must_fit():
+    graph = _core.Graph()
+    x, u = graph.input(0, "float32", (3,)), graph.input(1, "float32", (2,))
+    y = graph.add("exp", [x])[0]
+    with pytest.raises(ValueError, match=r"requires upstream 0 to be float32\[3\], got float32\[2\]"):
+        graph.gradients([y], [x], [u])
+    with pytest.raises(ValueError, match="requires one upstream gradient per y, got 2 for 1"):
+        graph.gradients([y], [x], [u, u])
+    with pytest.raises(TypeError, match="requires floating-point variables, got int32"):
+        graph.gradients([y], [graph.input(2, "int32", (2,))])

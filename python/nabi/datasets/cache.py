@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
-from nabi.utils.files import cache_folders
 from numpy.typing import NDArray
+
+from nabi.utils.files import cache_folders
 
 Bytes = NDArray[np.uint8]
 T = TypeVar("T")

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+
 from nabi import config
 from nabi.datasets.cache import Bytes, cached, check, check_pair, read_pickle
 from nabi.utils.files import download, replacing

@@ -12,9 +12,8 @@ import warnings
 from typing import Any
 
 from nabi import config, dtypes, ops
-from nabi.losses.loss import clip_probabilities, squeeze_or_expand_to_same_rank
+from nabi.losses.loss import squeeze_or_expand_to_same_rank
 from nabi.ops._dispatch import op
-from nabi.trace import emit
 
 
 def _pair(y_true: Any, y_pred: Any, match: bool = True) -> tuple[Any, Any]:
@@ -73,13 +72,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 def cosine(y_true: Any, y_pred: Any, axis: int) -> Any:
     """The cosine of the angle between the vectors along `axis`; 0 for a zero vector."""
     y_true, y_pred = _pair(y_true, y_pred)
-    return ops.sum(unit(y_true, axis) * unit(y_pred, axis), axis=axis)
-
-
-def unit(x: Any, axis: int) -> Any:
-    """`x` over its L2 norm along `axis`, the norm at least epsilon."""
-    inverse = ops.rsqrt(ops.sum(ops.square(x), axis=axis, keepdims=True))
-    return x * ops.minimum(inverse, 1.0 / config.epsilon())
+    return ops.sum(ops.normalize(y_true, axis=axis) * ops.normalize(y_pred, axis=axis), axis=axis)
 
 
 @op
@@ -154,39 +147,6 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), axis=-1)
 
 
-def _logits(y_pred: Any, activation: str, from_logits: bool, loss: str) -> Any:
-    """What a cross-entropy may be computed from without clipping: the logits, or None for mere probabilities.
-
-    In a trace a tensor made by the activation remembers what went into it (TensorFlow's behaviour in Keras). That it
-    was this activation, over the last axis, shows in the graph: asked for again it is the same value.
-    """
-    logits = getattr(y_pred, "_keras_logits", None)
-    if logits is not None and emit(activation, logits)._id == y_pred._id:
-        if from_logits:
-            warnings.warn(
-                f'"`{loss}` received `from_logits=True`, but the `output` argument was produced by a '
-                f"{activation.capitalize()} activation and thus does not represent logits. Was this intended?",
-                stacklevel=4,
-            )
-        return logits
-    return y_pred if from_logits else None
-
-
-def _check_shapes(target: Any, output: Any) -> None:
-    if len(target.shape) != len(output.shape) or any(
-        a != b for a, b in zip(target.shape, output.shape, strict=True) if a is not None and b is not None
-    ):
-        raise ValueError(
-            "Arguments `target` and `output` must have the same shape. Received: "
-            f"target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
-        )
-    if not output.shape:
-        raise ValueError(
-            "Arguments `target` and `output` must be at least rank 1. Received: "
-            f"target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
-        )
-
-
 def _check_classes(loss: str, shape: tuple[int | None, ...], axis: int) -> None:
     if isinstance(axis, bool):
         raise ValueError(f"`axis` must be of type `int`. Received: axis={axis} of type {type(axis)}")
@@ -199,22 +159,11 @@ def _check_classes(loss: str, shape: tuple[int | None, ...], axis: int) -> None:
         )
 
 
-def _normalized(output: Any, axis: int) -> Any:
-    """Outputs scaled to sum 1 along `axis` and clipped."""
-    return clip_probabilities(output / ops.sum(output, axis=axis, keepdims=True))
-
-
 def _smoothed(y_true: Any, label_smoothing: float) -> Any:
     """One-hot targets moved towards the uniform distribution."""
     if not label_smoothing:
         return y_true
     return y_true * (1.0 - label_smoothing) + label_smoothing / y_true.shape[-1]
-
-
-def _class_axis(axis: int, rank: int) -> int:
-    if not -rank <= axis < rank:
-        raise ValueError(f"`axis` must be in [{-rank}, {rank}) for an output of rank {rank}. Received: axis={axis}")
-    return axis % rank
 
 
 def categorical_crossentropy(
@@ -237,20 +186,13 @@ def categorical_crossentropy(
     """
     y_true, y_pred = _value(y_true), _value(y_pred)
     _check_classes("categorical_crossentropy", tuple(y_pred.shape), axis)
-    _check_shapes(y_true, y_pred)
     return _categorical(y_true, y_pred, bool(from_logits), float(label_smoothing), axis)
 
 
 @op
 def _categorical(y_true: Any, y_pred: Any, from_logits: bool, label_smoothing: float, axis: int) -> Any:
     y_true, y_pred = _pair(y_true, y_pred, match=False)
-    y_true = _smoothed(y_true, label_smoothing)
-    logits = _logits(y_pred, "softmax", from_logits, "categorical_crossentropy")
-    if logits is None:
-        return -ops.sum(y_true * ops.log(_normalized(y_pred, axis)), axis=axis)
-    if _class_axis(axis, len(logits.shape)) == len(logits.shape) - 1:
-        return emit("softmax_cross_entropy", logits, y_true)
-    return -ops.sum(y_true * ops.log_softmax(logits, axis=axis), axis=axis)
+    return ops.categorical_crossentropy(_smoothed(y_true, label_smoothing), y_pred, from_logits=from_logits, axis=axis)
 
 
 def sparse_categorical_crossentropy(
@@ -269,40 +211,17 @@ def sparse_categorical_crossentropy(
         ValueError: if the shapes do not fit; when it runs, for a class outside ``[0, classes)``.
     """
     y_true, y_pred = _value(y_true), _value(y_pred)
-    if not y_pred.shape:
-        raise ValueError(f"Argument `output` must be at least rank 1. Received: output.shape={tuple(y_pred.shape)}")
-    position = _class_axis(axis, len(y_pred.shape))
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[position] == 1:
-        y_true = ops.squeeze(y_true, axis=position)
-    expected = tuple(d for i, d in enumerate(y_pred.shape) if i != position)
-    if len(y_true.shape) != len(expected) or any(
-        a != b for a, b in zip(y_true.shape, expected, strict=True) if a is not None and b is not None
-    ):
-        raise ValueError(
-            "Arguments `target` and `output` must have the same shape up until the last dimension: "
-            f"target.shape={tuple(y_true.shape)}, output.shape={tuple(y_pred.shape)}"
-        )
+    rank = len(y_pred.shape)
+    if len(y_true.shape) == rank and -rank <= axis < rank and y_true.shape[axis] == 1:
+        y_true = ops.squeeze(y_true, axis=axis)
     if ignore_class is None:
-        return _sparse(y_true, y_pred, bool(from_logits), position)
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     valid = ops.not_equal(y_true, ignore_class)
     y_true = ops.where(valid, y_true, ops.zeros_like(y_true))
-    values = _sparse(y_true, y_pred, bool(from_logits), position)
+    values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     values = ops.where(valid, values, ops.zeros_like(values))
     values._keras_mask = valid
     return values
-
-
-@op
-def _sparse(y_true: Any, y_pred: Any, from_logits: bool, position: int) -> Any:
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    logits = _logits(y_pred, "softmax", from_logits, "sparse_categorical_crossentropy")
-    if y_true.dtype not in ("int32", "int64"):
-        y_true = ops.cast(y_true, "int32")
-    if logits is not None and position == len(y_pred.shape) - 1:
-        return emit("sparse_softmax_cross_entropy", logits, y_true)
-    log_prob = ops.log(_normalized(y_pred, position)) if logits is None else ops.log_softmax(logits, axis=position)
-    one_hot = ops.one_hot(y_true, y_pred.shape[position], axis=position, dtype=y_pred.dtype)
-    return -ops.sum(one_hot * log_prob, axis=position)
 
 
 def binary_crossentropy(
@@ -323,26 +242,20 @@ def binary_crossentropy(
     Raises:
         ValueError: if the shapes differ.
     """
-    y_true, y_pred = _value(y_true), _value(y_pred)
-    _check_shapes(y_true, y_pred)
     return _binary(y_true, y_pred, bool(from_logits), float(label_smoothing), axis)
 
 
 @op
 def _binary(y_true: Any, y_pred: Any, from_logits: bool, label_smoothing: float, axis: int) -> Any:
     y_true, y_pred = _pair(y_true, y_pred, match=False)
-    if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    logits = _logits(y_pred, "sigmoid", from_logits, "binary_crossentropy")
-    return ops.mean(_binary_terms(y_true, y_pred, logits), axis=axis)
+    return ops.mean(
+        ops.binary_crossentropy(_halved(y_true, label_smoothing), y_pred, from_logits=from_logits), axis=axis
+    )
 
 
-def _binary_terms(y_true: Any, y_pred: Any, logits: Any) -> Any:
-    """The cross-entropy of each element."""
-    if logits is None:
-        p = clip_probabilities(y_pred)
-        return -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
-    return emit("sigmoid_cross_entropy", logits, y_true)
+def _halved(y_true: Any, label_smoothing: float) -> Any:
+    """Targets 0 and 1 moved towards one half."""
+    return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
 
 
 @op
@@ -364,13 +277,11 @@ def binary_focal_crossentropy(
     Source: Lin et al. 2018, arXiv:1708.02002.
     """
     y_true, y_pred = _pair(y_true, y_pred, match=False)
-    _check_shapes(y_true, y_pred)
-    if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    if from_logits:
-        y_pred = ops.sigmoid(y_pred)
-    terms = _binary_terms(y_true, y_pred, None)
-    p_t = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
+    y_true = _halved(y_true, label_smoothing)
+    # A sigmoid made here is clipped like any probability, as in Keras: the factor needs p as well.
+    p = ops.sigmoid(y_pred) if from_logits else y_pred
+    terms = ops.binary_crossentropy(y_true, p)
+    p_t = y_true * p + (1.0 - y_true) * (1.0 - p)
     terms = ops.power(1.0 - p_t, gamma) * terms
     if apply_class_balancing:
         terms = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * terms
@@ -401,7 +312,8 @@ def _categorical_focal(
 ) -> Any:
     y_true, y_pred = _pair(y_true, y_pred, match=False)
     y_true = _smoothed(y_true, label_smoothing)
-    p = _normalized(ops.softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
+    p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred
+    p = ops.clip(p / ops.sum(p, axis=axis, keepdims=True), config.epsilon(), 1.0 - config.epsilon())
     weight = ops.power(1.0 - p, gamma) * alpha
     return ops.sum(weight * (-y_true * ops.log(p)), axis=axis)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from nabi import config, dtypes, names, ops, tree
+from nabi import dtypes, names, ops, tree
 from nabi.ops._dispatch import op
 
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -165,8 +165,3 @@ def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None)
         return weight
     weight, sample_weight = squeeze_or_expand_to_same_rank(weight, sample_weight)
     return sample_weight * weight
-
-
-def clip_probabilities(x: Any) -> Any:
-    """`x` kept epsilon away from 0 and 1, so that the logarithms of x and of 1 - x are finite."""
-    return ops.clip(x, config.epsilon(), 1.0 - config.epsilon())

@@ -61,13 +61,9 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 def _in_top_k(classes: Any, y_pred: Any, k: int) -> Any:
-    """Whether fewer than `k` predictions exceed that of the class; ties count for it, NaN is the smallest."""
-    one_hot = ops.one_hot(classes, y_pred.shape[-1], dtype="bool")
-    lowest = float("-inf")
-    chosen = ops.max(ops.where(one_hot, y_pred, lowest), axis=-1, keepdims=True)
-    chosen = ops.where(ops.isnan(chosen), lowest, chosen)
-    above = ops.sum(ops.cast(ops.greater(y_pred, chosen), "int32"), axis=-1)
-    return ops.cast(ops.less(above, k), config.floatx())
+    """1 where the class (int32, any shape) is among the `k` largest predictions of the last axis."""
+    found = ops.in_top_k(ops.reshape(classes, (-1,)), ops.reshape(y_pred, (-1, y_pred.shape[-1])), k=k)
+    return ops.cast(ops.reshape(found, classes.shape), config.floatx())
 
 
 @op

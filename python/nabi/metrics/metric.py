@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
+
 from nabi import dtypes, initializers, names
 from nabi.trace import Variable
 

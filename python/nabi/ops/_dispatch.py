@@ -69,6 +69,18 @@ def op(fn: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def symbolic(fn: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function that calls ops callable with symbolic tensors, as one node of a functional graph."""
+
+    @functools.wraps(fn)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _find(args) is KerasTensor or (kwargs and _find(kwargs) is KerasTensor):
+            return cast(R, symbolic_op(call, args, kwargs))
+        return fn(*args, **kwargs)
+
+    return call
+
+
 def kind_of(x: Any) -> str:
     """A value's dtype for promotion; "int" and "float" for Python's and NumPy's numbers."""
     if isinstance(x, (Tensor, Variable)):

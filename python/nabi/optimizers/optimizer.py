@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
+
 from nabi import config, initializers, names, objects, ops
 from nabi.optimizers.schedules import LearningRateSchedule
 from nabi.trace import Cached, Tensor, Variable, current_trace

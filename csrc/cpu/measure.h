@@ -1,0 +1,16 @@
+// csrc/cpu/measure.h -- what this core can do, measured: the yardstick of bench/ops.py
+#pragma once
+
+#include <stdint.h>
+
+namespace nabi::cpu {
+
+/// Rounds of the multiply-add kernel; each has kMeasureFlops of work.
+struct MeasureParams {
+  int64_t rounds;
+};
+
+/// 8 chains of 16 lanes, a multiplication and an addition each, 16 times a round.
+constexpr int64_t kMeasureFlops = 8 * 16 * 2 * 16;
+
+}  // namespace nabi::cpu
