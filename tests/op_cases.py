@@ -483,6 +483,7 @@ row(
     lambda x, t: -(t * ref.log_softmax(x)).sum(-1),
     _cross_entropy,
     ulp=16,
+    gradient_floor=1.0,
     scale=lambda x, t: (t * (np.abs(ref.log_softmax(x)) + 4)).sum(-1),
 )
 row(
@@ -491,6 +492,7 @@ row(
     _cross_entropy_grad,
     ulp=16,
     scale=lambda p, t, g: (p + t) * np.abs(g[..., None]),
+    gradient_floor=1.0,
 )
 row(
     "sparse_softmax_cross_entropy",
@@ -498,6 +500,7 @@ row(
     _sparse,
     ulp=8,
     scale=lambda x, labels: np.abs(_sparse_cross_entropy(x, labels)) + 4,
+    gradient_floor=1.0,
 )
 row(
     "sparse_softmax_cross_entropy_grad",

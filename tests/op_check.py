@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from op_cases import Attrs, Row
-from op_draw import Array
-
 from nabi import _core
+from op_cases import Attrs, Row
+from op_draw import Array, Draw
 
 #: Results smaller than float32's least normal number are 0 in the core.
 TINY = 1.2e-38
@@ -45,12 +44,12 @@ def op_build(op: str, attrs: Attrs) -> Build:
     return lambda graph, inputs: list(graph.add(op, inputs, attrs))
 
 
-def gradient_build(op: str, attrs: Attrs, outputs: Sequence[int], wanted: Sequence[int]) -> Build:
-    """Adds one op and its gradients: the last inputs are the upstreams of ``outputs``, the others the op's."""
+def gradient_build(forward: Build, outputs: Sequence[int], wanted: Sequence[int]) -> Build:
+    """Adds values and their gradients: the last inputs are the upstreams of ``outputs``, the others ``forward``'s."""
 
     def build(graph: Any, inputs: list[int]) -> list[int]:
         ours = inputs[: len(inputs) - len(outputs)]
-        made = graph.add(op, ours, attrs)
+        made = forward(graph, ours)
         upstream = []
         for i, g in zip(outputs, inputs[len(ours) :], strict=True):
             dtype = graph.type(made[i])[0]
@@ -156,3 +155,61 @@ def cast(x: Array, dtype: str) -> Array:
     if x.dtype.kind != "f":
         return x
     return (np.abs(x) if dtype == "uint8" else x).astype(dtype)
+
+
+# Gradients
+
+
+def _weighted(row: Row, arrays: Sequence[Array], attrs: Attrs, upstream: Sequence[Array]) -> float:
+    """The sum of the reference's outputs times their weights."""
+    outs = reference(row, arrays, attrs)
+    return float(sum((outs[i] * w).sum() for i, w in zip(row.outputs, upstream, strict=True)))
+
+
+def _directions(rng: np.random.Generator, shape: Sequence[int]) -> list[Array]:
+    """Two single elements, then two random corners."""
+    out = [np.zeros(tuple(shape)), np.zeros(tuple(shape))]
+    for one in out:
+        one.flat[int(rng.integers(one.size))] = 1
+    return [*out, *(rng.choice([-1.0, 1.0], tuple(shape)) for _ in range(2))]
+
+
+def wanted_inputs(row: Row, arrays: Sequence[Array]) -> list[int]:
+    """The inputs that a row's gradient test differentiates."""
+    floats = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
+    return floats if row.gradient is None else list(row.gradient)
+
+
+def check_gradients(row: Row, d: Draw, forward: Callable[[Any, list[int], Attrs], list[int]] | None = None) -> None:
+    """float64 gradients against differences of the reference, float32 ones against float64, the same everywhere."""
+    arrays, attrs = row.sample(d)
+    wanted = wanted_inputs(row, arrays)
+    outs = reference(row, arrays, attrs)
+    upstream = [d.array(outs[i].shape, 0.5, 1.5) for i in row.outputs]
+    build = gradient_build(
+        (lambda graph, ids: forward(graph, ids, attrs)) if forward else op_build(row.op, attrs), row.outputs, wanted
+    )
+    exact = call(build, [*arrays, *upstream])
+    size = max((float(np.abs(outs[i] * w).sum()) for i, w in zip(row.outputs, upstream, strict=True)), default=0.0)
+    for i, grad in zip(wanted, exact, strict=True):
+        assert grad.shape == arrays[i].shape and grad.dtype == np.float64
+        for number, end in enumerate(_directions(d.rng, grad.shape) if grad.size else []):
+            analytic = float((grad * end).sum())
+            total = float(np.abs(grad * end).sum())
+            # A relative step of the cube root of the rounding unit; a smaller one where that met a kink.
+            for step in (6e-6, 3e-7):
+                up, down = list(arrays), list(arrays)
+                up[i], down[i] = arrays[i] + step * end, arrays[i] - step * end
+                numeric = (_weighted(row, up, attrs, upstream) - _weighted(row, down, attrs, upstream)) / (2 * step)
+                if abs(numeric - analytic) <= 1e-6 * (total + 1) + 2.4e-15 / step * size:
+                    break
+            else:
+                raise AssertionError(
+                    f"input {i}, direction {number}: differences give {numeric}, the core {analytic} (terms {total})"
+                )
+
+    narrow = [cast(x, "float32") for x in [*arrays, *upstream]]
+    for i, single, double in zip(wanted, everywhere(build, narrow), exact, strict=True):
+        largest = float(np.max(np.abs(double), initial=row.gradient_floor))
+        allowed = row.gradient_ulp * float(np.finfo(np.float32).eps) * largest + TINY
+        close(single, double, allowed, f"float32 gradient of input {i}")

@@ -134,9 +134,8 @@ def test_direction_of_a_metric():
 
 
 def test_reduce_lr_on_plateau(capsys):
-    plateau = callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, verbose=1, cooldown=1)
-    logs = [{"loss": 1.0} for _ in range(5)]
-    model = play(plateau, logs)
+    plateau = callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, verbose=1, cooldown=2)
+    model = play(plateau, [{"loss": 1.0} for _ in range(5)])
     assert model.optimizer.learning_rate == pytest.approx(0.025)
     assert capsys.readouterr().out == (
         "\nEpoch 2: ReduceLROnPlateau reducing learning rate to 0.05000000074505806.\n"
@@ -187,7 +186,8 @@ def test_csv_logger(tmp_path):
     path = tmp_path / "log.csv"
     logger = callbacks.CSVLogger(path)
     play(logger, [{"loss": 1.5, "accuracy": 0.5}, {"loss": 1.0, "accuracy": 0.75, "val_loss": 2.0}])
-    rows = list(csv.reader(path.open()))
+    with path.open() as file:
+        rows = list(csv.reader(file))
     assert rows[0] == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
     assert rows[1:] == [["0", "0.5", "1.5", "NA", "NA"], ["1", "0.75", "1.0", "NA", "2.0"]]
     play(callbacks.CSVLogger(path, append=True), [{"loss": 1.0, "accuracy": 0.0, "val_loss": 0.0}], start=2)

@@ -65,19 +65,26 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   const std::int64_t tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(flops / kTaskFlops), 1, 256);
   q.product_blocks = std::min(q.products, tasks);
   const std::int64_t each = ceil_div(tasks, q.product_blocks);
-  q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : 64), each);
+  const std::int64_t narrow = q.m <= 64 && q.n <= 512 ? 32 : 64;
+  q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : narrow), each);
   // A panel is copied once per task, so those tasks take more rows.
   const bool copies = q.transposed || q.packed || q.packed_a;
   q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, ceil_div(q.m, copies ? 168 : 28));
-  if (q.transposed && may_swap && q.products == 1 && q.m <= 64) {
-    const std::int64_t blocks = std::min(q.column_blocks, std::max<std::int64_t>(1, q.n / (2 * q.m)));
-    if (q.n * q.k > 2 * (blocks * q.m * q.k + q.m * q.n)) {
-      q.swapped = 1;
+  if (may_swap && q.products == 1) {
+    const std::int64_t blocks = std::min(q.column_blocks, std::max<std::int64_t>(1, q.n / (4 * q.m)));
+    if (q.transposed && q.m <= 64 && q.n * q.k > 2 * (blocks * q.m * q.k + q.m * q.n)) {
+      q.swapped = 1;  // transposing A and C costs less than transposing B
       q.row_blocks = 1;
       q.column_blocks = blocks;
     }
+    if (q.a_row == 1 && q.n <= 12 && q.m >= 32 && q.k >= 16) {
+      q.swapped = 1;  // the vectors lie along A's rows and are full
+      q.row_blocks = std::clamp<std::int64_t>(each, 1, ceil_div(q.m, 64));
+      q.column_blocks = 1;
+    }
+    if (q.swapped) q.packed = q.packed_a = 0;
   }
-  if (may_split && q.products == 1) {
+  if (may_split && !q.swapped && q.products == 1) {
     // A small result of a long sum (weight gradients of long batches): cut k.
     const std::int64_t tiles = q.column_blocks * q.row_blocks;
     while (tiles * q.chunks < 32 && q.chunks < 64 && q.k / (2 * q.chunks) >= 512 && tiles * q.chunks * 2 <= tasks &&
@@ -132,7 +139,8 @@ void lower(Lowering& low) {
   if (q.products * results == 0 && !sums) tasks = 0;
   std::size_t scratch = 0;
   if (dtype == DType::f32) {
-    const std::int64_t columns = ceil_div(ceil_div(q.n, 16), q.column_blocks) * 16, rows = ceil_div(q.m, 16) * 16;
+    const std::int64_t columns = ceil_div(ceil_div(q.n, 16), q.column_blocks) * 16;
+    const std::int64_t rows = ceil_div(ceil_div(q.m, q.row_blocks), 16) * 16;
     const std::int64_t depth = std::min(ceil_div(q.k, q.chunks), q.packed_a ? kMatmulPackedDepth : kMatmulDepth);
     std::int64_t floats = 0;
     if (q.swapped) {

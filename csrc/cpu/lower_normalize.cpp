@@ -41,16 +41,17 @@ struct BatchNormKernels {
   Kernel sums, merge, apply;
 };
 
-/// Sums by chunk, their merge, and the pass that writes; `streams` is what that pass moves, `coefficients` what it uses.
+/// Sums by chunk, their merge, and the pass that writes; `streams` is what that pass moves, `coefficients` what it
+/// uses.
 void add_batch_norm(Lowering& low, const BatchNormKernels& kernels, const BatchNormParams& p, DType dtype, int reads,
                     int streams, int coefficients) {
   const double size = static_cast<double>(size_of(dtype)), elements = static_cast<double>(p.rows * p.c);
-  low.workspace = static_cast<std::size_t>(2 * p.chunks * p.stride + coefficients * p.spacing) *
-                  size_of(dtype);
+  low.workspace = static_cast<std::size_t>(2 * p.chunks * p.stride + coefficients * p.spacing) * size_of(dtype);
   low.phase(kernels.sums, p, p.c == 0 ? 0 : p.chunks, 0, kNanosecondsPerByte * size * elements * reads);
   low.phase(kernels.merge, p, divide_up(p.c, p.merge_channels), 0,
             static_cast<double>(p.c) * (static_cast<double>(p.chunks) + 4));
-  low.phase(kernels.apply, p, p.c == 0 ? 0 : divide_up(p.rows, p.apply_rows), 0, kNanosecondsPerByte * size * elements * streams);
+  low.phase(kernels.apply, p, p.c == 0 ? 0 : divide_up(p.rows, p.apply_rows), 0,
+            kNanosecondsPerByte * size * elements * streams);
 }
 
 void batch_norm(Lowering& low) {

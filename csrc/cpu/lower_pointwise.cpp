@@ -227,7 +227,8 @@ class Builder {
       const Operand& arg = instruction.args[k];
       const DType own = choice && k == 0 ? DType::boolean : dtype;
       step.in[k] = arg.reg >= 0 ? registers_[arg.reg].slot : number_slot(arg.constant, own);
-      step.step[k] = scalar || (arg.reg >= 0 && !registers_[arg.reg].scalar);
+      // One element is a block of one as well as a scalar; that serves every combination of numbers and registers.
+      step.step[k] = scalar || count_ == 1 || (arg.reg >= 0 && !registers_[arg.reg].scalar);
       if (choice && k == 0 && step.step[0] == 0) {  // select has no form for a scalar condition
         step.in[0] = filled_slot(step.in[0], 1);
         step.step[0] = 1;

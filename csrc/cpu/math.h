@@ -8,6 +8,13 @@
 
 #include "cpu/vec.h"
 
+// Generic code is long; there these functions are not repeated at every call.
+#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
+#define NABI_MATH [[maybe_unused]] static __attribute__((noinline))
+#else
+#define NABI_MATH NABI_INLINE
+#endif
+
 namespace nabi::cpu::NABI_ISA {
 
 constexpr float kInfinity = __builtin_inff();
@@ -44,13 +51,13 @@ NABI_INLINE Vec exp_core(Vec x) {
 }
 
 /// e^x.
-NABI_INLINE Vec exp(Vec x) {
+NABI_MATH Vec exp(Vec x) {
   const Vec y = select(le(x, splat(88.72283f)), exp_core(x), x + splat(kInfinity));
   return select(lt(x, splat(-87.33654f)), zero(), y);
 }
 
 /// e^x - 1 without cancellation near 0.
-NABI_INLINE Vec expm1(Vec x) {
+NABI_MATH Vec expm1(Vec x) {
   const Vec bounded = max(splat(-20.0f), x);
   Vec n;
   IVec bits;
@@ -92,14 +99,14 @@ NABI_INLINE Vec log_ends(Vec x, Vec y) {
 }
 
 /// Natural logarithm.
-NABI_INLINE Vec log(Vec x) {
+NABI_MATH Vec log(Vec x) {
   IVec exponent;
   const Vec m = split(x, exponent);
   return log_ends(x, log_core(m - splat(1.0f), to_float(exponent >> 23)));
 }
 
 /// log(1 + x) without cancellation near 0.
-NABI_INLINE Vec log1p(Vec x) {
+NABI_MATH Vec log1p(Vec x) {
   const Vec one = splat(1.0f);
   const Vec u = x + one;
   IVec exponent;
@@ -111,17 +118,17 @@ NABI_INLINE Vec log1p(Vec x) {
 }
 
 /// 1 / (1 + e^-x).
-NABI_INLINE Vec sigmoid(Vec x) {
+NABI_MATH Vec sigmoid(Vec x) {
   const Vec bounded = max(splat(-88.0f), min(splat(87.0f), x));
   const Vec y = splat(1.0f) / (splat(1.0f) + exp_core(-bounded));
   return select(ge(x, splat(-87.33654f)), y, max(zero(), x));  // the max keeps a NaN
 }
 
 /// log(1 + e^x).
-NABI_INLINE Vec softplus(Vec x) { return max(zero(), x) + log1p(exp(-abs(x))); }
+NABI_MATH Vec softplus(Vec x) { return max(zero(), x) + log1p(exp(-abs(x))); }
 
 /// Hyperbolic tangent: t / (t + 2) with t = e^(2|x|) - 1.
-NABI_INLINE Vec tanh(Vec x) {
+NABI_MATH Vec tanh(Vec x) {
   const Vec size = min(splat(10.0f), abs(x));  // tanh(9.02) rounds to 1; NaN stays
   Vec n;
   IVec bits;
@@ -134,7 +141,7 @@ NABI_INLINE Vec tanh(Vec x) {
 
 /// Error function: a polynomial below 0.93, above it 1 - exp(polynomial). Coefficients by N. Juffa, "my_erff",
 /// stackoverflow.com/a/35148199 (error below 1 ulp).
-NABI_INLINE Vec erf(Vec x) {
+NABI_MATH Vec erf(Vec x) {
   const Vec t = abs(x), s = x * x;
   Vec a = fma(splat(-1.72853470e-5f), t, splat(3.83197126e-4f));
   const Vec u = fma(splat(-3.88396438e-3f), t, splat(2.42546219e-2f));
@@ -229,17 +236,17 @@ NABI_INLINE Vec sin_quadrant(Vec r, IVec quadrant) {
   return as_float(as_int(y) ^ ((quadrant & isplat(2)) << 30));
 }
 
-NABI_INLINE Vec sin(Vec x) {
+NABI_MATH Vec sin(Vec x) {
   IVec quadrant;
   const Vec r = reduce_quadrant(x, quadrant);
   return sin_quadrant(r, quadrant);
 }
-NABI_INLINE Vec cos(Vec x) {
+NABI_MATH Vec cos(Vec x) {
   IVec quadrant;
   const Vec r = reduce_quadrant(x, quadrant);
   return sin_quadrant(r, quadrant + isplat(1));
 }
-NABI_INLINE Vec tan(Vec x) {
+NABI_MATH Vec tan(Vec x) {
   IVec quadrant;
   const Vec r = reduce_quadrant(x, quadrant);
   const Vec s = sin_core(r), c = cos_core(r);
@@ -274,7 +281,7 @@ NABI_INLINE Vec log_pair(Vec x, Vec& low) {
 }
 
 /// x^y with C's special cases (IEEE 754 pow).
-NABI_INLINE Vec pow(Vec x, Vec y) {
+NABI_MATH Vec pow(Vec x, Vec y) {
   const Vec one = splat(1.0f), infinity = splat(kInfinity), size = abs(x);
   const Mask none = lt(size, splat(kFloatMin)), endless = eq(size, infinity);
   Vec low;

@@ -58,46 +58,49 @@ NABI_INLINE void jump(const MatmulParams& q, int64_t p, int64_t* a, int64_t* b) 
 /// Into how many runs of at most `longest` k is cut; C is visited once for each.
 NABI_INLINE int64_t rounds_of(int64_t k, int64_t longest) { return k > longest ? (k + longest - 1) / longest : 1; }
 
-/// C^T = B A^T for a block of columns of C; B is stored transposed, so its rows are read in place. `ready` says that
-/// scratch holds A^T already.
+/// C^T = B^T A^T for a block, then C. The tiles' rows are columns of C, so B is read in place whichever way it is
+/// stored, and A is when it is stored transposed; else `scratch` gets A^T first (`ready`: it is there already).
 NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Block& block, float* scratch,
                                bool* ready) {
-  const float* a = reinterpret_cast<const float*>(args.ptr[0]);
-  const float* b = reinterpret_cast<const float*>(args.ptr[1]) + block.column0 * q.ldb;
-  float* c = reinterpret_cast<float*>(args.ptr[q.out]) + block.column0;
-  const int64_t wide = (q.m + 15) / 16 * 16, columns = block.column1 - block.column0;
+  const int64_t b_column = q.transposed ? q.ldb : 1, b_step = q.transposed ? 1 : q.ldb;
+  const bool copied = q.a_step == 1;
+  const float* a = reinterpret_cast<const float*>(args.ptr[0]) + block.row0 * q.a_row;
+  const float* b = reinterpret_cast<const float*>(args.ptr[1]) + block.column0 * b_column;
+  const int64_t at = block.row0 * q.n + block.column0;
+  float* c = reinterpret_cast<float*>(args.ptr[q.out]) + at;
+  const int64_t rows = block.row1 - block.row0, wide = (rows + 15) / 16 * 16, columns = block.column1 - block.column0;
   const int64_t rounds = rounds_of(q.k, kMatmulDepth);
-  float* result = scratch + wide * (q.k < kMatmulDepth ? q.k : kMatmulDepth);  // [columns, wide]
+  float* result = scratch + (copied ? wide * (q.k < kMatmulDepth ? q.k : kMatmulDepth) : 0);  // [columns, wide]
   Tile t = {};
-  t.ks = 1;
+  t.ks = b_step;
   t.n1 = t.n2 = 1;
   for (int64_t round = 0; round < rounds; ++round) {
     const int64_t k0 = part(q.k, rounds, round);
     t.k = part(q.k, rounds, round + 1) - k0;
     t.start = round > 0 ? Start::kC : Start::kZero;
-    if (q.a_step == 1 && !*ready) transpose_into(scratch, wide, a + k0, q.a_row, q.m, t.k);
-    *ready = rounds == 1;
+    if (copied && !*ready) transpose_into(scratch, wide, a + k0, q.a_row, rows, t.k);
+    *ready = rounds == 1 && q.row_blocks == 1;
     sweep(
-        t, columns, q.m, panel_width(columns, q.m, q.ldb % 1024 == 0),
+        t, columns, rows, panel_width(columns, rows, b_step == 1 && b_column % 1024 == 0),
         [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
-          t.b = q.a_step == 1 ? scratch + from : a + k0 * q.a_step + from;
-          t.ldb = q.a_step == 1 ? wide : q.a_step;
+          t.b = copied ? scratch + from : a + k0 * q.a_step + from;
+          t.ldb = copied ? wide : q.a_step;
         },
         [&](int64_t row, int count) __attribute__((always_inline)) {
           for (int r = 0; r < count; ++r) {
-            t.a[r] = b + (row + r) * q.ldb + k0;
+            t.a[r] = b + (row + r) * b_column + k0 * b_step;
             t.c[r] = result + (row + r) * wide;
           }
         });
   }
-  transpose_into(c, q.n, result, wide, columns, q.m);
+  transpose_into(c, q.n, result, wide, columns, rows);
   if (q.mask < 0) return;
-  const float* mask = reinterpret_cast<const float*>(args.ptr[q.mask]) + block.column0;
-  for (int64_t i = 0; i < q.m; ++i) {
+  const float* mask = reinterpret_cast<const float*>(args.ptr[q.mask]) + at;
+  for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; j += kLanes) {
       const int width = columns - j < kLanes ? static_cast<int>(columns - j) : kLanes;
-      float* at = c + i * q.n + j;
-      store(at, select(gt(load(mask + i * q.n + j, width), zero()), load(at, width), zero()), width);
+      float* to = c + i * q.n + j;
+      store(to, select(gt(load(mask + i * q.n + j, width), zero()), load(to, width), zero()), width);
     }
   }
 }
@@ -142,7 +145,9 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       Tile t = {};
       t.ks = q.a_step;
       t.n1 = t.n2 = 1;
-      const bool crowded = q.a_step == 1 && q.a_row % 1024 == 0;  // the rows of A share one set of the L1 cache
+      // Rows of A that share one set of the L1 cache, or rows of B that lie pages apart.
+      const bool crowded = (q.a_step == 1 && q.a_row % 1024 == 0) ||
+                           (q.ldb >= 1024 && !q.transposed && !q.packed && block.row1 - block.row0 <= 64);
       const int64_t longest = q.packed_a ? kMatmulPackedDepth : kMatmulDepth;
       const int64_t rounds = rounds_of(depth, longest), rows = block.row1 - block.row0;
       const bool copied = q.transposed || q.packed;

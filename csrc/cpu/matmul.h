@@ -23,7 +23,7 @@ struct MatmulParams {
   int32_t transposed;            // B is stored [n, k]
   int32_t packed;                // a task first copies its columns of B: rows of B lie pages apart
   int32_t packed_a;              // so do the rows of A^T: they are copied block by block
-  int32_t swapped;               // C^T = B A^T is computed: few rows, so A and C are cheaper to transpose than B
+  int32_t swapped;               // C^T is computed: cheaper where C is narrow or A is small
   int32_t bias, mask, out, sums, workspace;  // operand numbers, -1 where there is none
   int32_t relu;
 };

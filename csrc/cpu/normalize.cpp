@@ -170,16 +170,15 @@ struct Moments {
     V shift[G], sum[G], square[G];
     for (int g = 0; g < G; ++g) {
       const auto at = [&](int64_t r) __attribute__((always_inline)) { return lanes.load(from + r * row + g * kStep); };
-      shift[g] = rows < 8 ? at(0)
-                          : (((at(0) + at(1)) + (at(2) + at(3))) + ((at(4) + at(5)) + (at(6) + at(7)))) *
-                                spread(0.125, S());
+      shift[g] = rows < 8
+                     ? at(0)
+                     : (((at(0) + at(1)) + (at(2) + at(3))) + ((at(4) + at(5)) + (at(6) + at(7)))) * spread(0.125, S());
     }
-    sum_rows<G, K>(rows, spread(0, S()), sum, square,
-                   [&](int64_t r, int g, V& a, V& b) __attribute__((always_inline)) {
-                     const V d = lanes.load(from + r * row + g * kStep) - shift[g];
-                     a = a + d;
-                     b = fma(d, d, b);
-                   });
+    sum_rows<G, K>(rows, spread(0, S()), sum, square, [&](int64_t r, int g, V& a, V& b) __attribute__((always_inline)) {
+      const V d = lanes.load(from + r * row + g * kStep) - shift[g];
+      a = a + d;
+      b = fma(d, d, b);
+    });
     const V n = spread(static_cast<double>(rows), S());
     for (int g = 0; g < G; ++g) {
       const V off = sum[g] / n;
@@ -243,9 +242,9 @@ void batch_norm_grad_sums(const Args& args, int64_t first, int64_t last, char*) 
   for (int64_t chunk = first; chunk < last; ++chunk) {
     const int64_t row = chunk * p.chunk_rows;
     S* out = operand<S>(args, 8) + 2 * chunk * p.stride;
-    over_groups<S>(p.c, Products<S>{operand<const S>(args, 0) + row * p.c, operand<const S>(args, 1) + row * p.c,
-                                    operand<const S>(args, 3), least(p.chunk_rows, p.rows - row), p.c, out,
-                                    out + p.stride});
+    over_groups<S>(p.c,
+                   Products<S>{operand<const S>(args, 0) + row * p.c, operand<const S>(args, 1) + row * p.c,
+                               operand<const S>(args, 3), least(p.chunk_rows, p.rows - row), p.c, out, out + p.stride});
   }
 }
 
@@ -317,7 +316,7 @@ void batch_norm_grad_merge(const Args& args, int64_t first, int64_t last, char*)
   const S *gamma = operand<const S>(args, 2), *mean = operand<const S>(args, 3), *variance = operand<const S>(args, 4);
   S *dgamma = operand<S>(args, 6), *dbeta = operand<S>(args, 7), *sums = operand<S>(args, 8);
   S* coefficients = sums + 2 * p.chunks * p.stride;
-    over_tree(p, [&](int64_t left, int64_t right, double, double) __attribute__((always_inline)) {
+  over_tree(p, [&](int64_t left, int64_t right, double, double) __attribute__((always_inline)) {
     over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
       S *a = sums + left + i, *b = sums + right + i;
       lanes.store(a, lanes.load(a) + lanes.load(b));
@@ -495,8 +494,8 @@ void softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t las
     const float* t = operand<const float>(args, 1) + r * p.c;
     float* out = operand<float>(args, 3) + r * p.c;
     const Vec g = splat(operand<const float>(args, 2)[r]);
-    const Vec mass = splat(row_sum(
-        p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return lanes.load(t + i); }));
+    const Vec mass =
+        splat(row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return lanes.load(t + i); }));
     over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
       lanes.store(out + i, fma(lanes.load(probs + i), mass, -lanes.load(t + i)) * g);
     });

@@ -6,8 +6,8 @@
 namespace nabi::cpu {
 
 /// x is [rows, c]. Workspace, in elements, with `stride` the channels rounded up to whole vectors:
-/// two sums for each chunk of rows (first at 2 * chunk * stride, second `stride` later), then `coefficients` per-channel
-/// factors of the last pass, each repeated up to `period` elements.
+/// two sums for each chunk of rows (first at 2 * chunk * stride, second `stride` later), then `coefficients`
+/// per-channel factors of the last pass, each repeated up to `period` elements.
 struct BatchNormParams {
   int64_t rows, c;
   int64_t stride;

@@ -140,24 +140,26 @@ NABI_INLINE void over_windows(const PoolParams& p, int64_t first, int64_t last, 
 
 template <int KH, int KW, class Index>
 void max_rows(const PoolParams& p, const float* x, float* y, Index* index, int64_t first, int64_t last) {
-  over_windows(p, first, last, [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
-    if (KH > 0 && whole) {
-      max_window<KH, KW>(p, x + from, ky, kx, y + to, index + to);
-    } else {
-      max_window<0, 0>(p, x + from, ky, kx, y + to, index + to);
-    }
-  });
+  over_windows(p, first, last,
+               [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
+                 if (KH > 0 && whole) {
+                   max_window<KH, KW>(p, x + from, ky, kx, y + to, index + to);
+                 } else {
+                   max_window<0, 0>(p, x + from, ky, kx, y + to, index + to);
+                 }
+               });
 }
 
 template <int KH, int KW>
 void mean_rows(const PoolParams& p, const float* x, float* y, int64_t first, int64_t last) {
-  over_windows(p, first, last, [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
-    if (KH > 0 && whole) {
-      mean_window<KH, KW>(p, x + from, ky, kx, y + to);
-    } else {
-      mean_window<0, 0>(p, x + from, ky, kx, y + to);
-    }
-  });
+  over_windows(p, first, last,
+               [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
+                 if (KH > 0 && whole) {
+                   mean_window<KH, KW>(p, x + from, ky, kx, y + to);
+                 } else {
+                   mean_window<0, 0>(p, x + from, ky, kx, y + to);
+                 }
+               });
 }
 
 /// Rows of all images that a run of tasks covers.

@@ -179,7 +179,7 @@ NABI_INLINE int64_t part(int64_t n, int64_t parts, int64_t i) {
   return i * size + (i < more ? i : more);
 }
 
-/// The panel width to sweep m rows by n columns with. `crowded`: at most 8 rows of A at a time.
+/// The panel width to sweep m rows by n columns with. `crowded`: at most 6 rows of A at a time, B in long runs.
 NABI_INLINE int panel_width(int64_t m, int64_t n, bool crowded) {
   if (crowded || m <= 6) return 4;
   return (n + kLanes - 1) / kLanes % 2 == 0 ? 2 : 3;  // a panel of one vector is bound by its loads
@@ -213,7 +213,8 @@ NABI_NOINLINE static void transpose_into(float* to, int64_t ld_to, const float* 
   int64_t i = 0;
 #if defined(__AVX512F__) && !(defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC)
   // The full masks keep GCC 12 from warning of the undefined operand behind the plain intrinsics.
-  for (; i + 16 <= rows; i += 16) {
+  for (; i < rows; i += 16) {
+    const int tall = rows - i < 16 ? static_cast<int>(rows - i) : 16;
     int64_t j = 0;
     for (; j < columns; j += 16) {
       const int left = columns - j < 16 ? static_cast<int>(columns - j) : 16;
@@ -221,7 +222,10 @@ NABI_NOINLINE static void transpose_into(float* to, int64_t ld_to, const float* 
       __m512 r[16], s[16];
       const float* p = from + i * ld_from + j;
 #pragma GCC unroll 16
-      for (int q = 0; q < 16; ++q) r[q] = _mm512_maskz_loadu_ps(m, p + q * ld_from);
+      for (int q = 0; q < 16; ++q) {
+        r[q] = _mm512_setzero_ps();
+        if (q < tall) r[q] = _mm512_maskz_loadu_ps(m, p + q * ld_from);
+      }
 #pragma GCC unroll 8
       for (int q = 0; q < 8; ++q) {
         s[2 * q] = _mm512_maskz_unpacklo_ps(0xffff, r[2 * q], r[2 * q + 1]);
@@ -251,7 +255,7 @@ NABI_NOINLINE static void transpose_into(float* to, int64_t ld_to, const float* 
       float* out = to + j * ld_to + i;
 #pragma GCC unroll 16
       for (int q = 0; q < 16; ++q) {
-        if (q < left) _mm512_storeu_ps(out + q * ld_to, s[q]);
+        if (q < left) store(out + q * ld_to, Vec{s[q]}, tall);
       }
     }
   }

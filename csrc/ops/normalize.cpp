@@ -53,9 +53,9 @@ void batch_norm_grad_type(const TypeArgs& args) {
 /// Only y passes a gradient on, through the statistics too; mean and variance, which feed the moving averages, do not.
 void batch_norm_gradient(const GradArgs& args) {
   if (args.upstream[0] == kNone) return;
-  args.grads = args.graph.add(
-      "batch_norm_grad", {args.upstream[0], args.inputs[0], args.inputs[1], args.outputs[1], args.outputs[2]},
-      {{"epsilon", args.attrs.number("epsilon")}});
+  args.grads = args.graph.add("batch_norm_grad",
+                              {args.upstream[0], args.inputs[0], args.inputs[1], args.outputs[1], args.outputs[2]},
+                              {{"epsilon", args.attrs.number("epsilon")}});
 }
 
 // softmax ------------------------------------------------------------------------------------------------------------
@@ -158,8 +158,7 @@ void sparse_grad_type(const TypeArgs& args) {
 void sparse_gradient(const GradArgs& args) {
   if (!args.wanted[0]) return;
   const ValueId probs = args.graph.add1("softmax", {args.inputs[0]});
-  args.grads[0] =
-      args.graph.add1("sparse_softmax_cross_entropy_grad", {probs, args.inputs[1], args.upstream[0]});
+  args.grads[0] = args.graph.add1("sparse_softmax_cross_entropy_grad", {probs, args.inputs[1], args.upstream[0]});
 }
 
 }  // namespace

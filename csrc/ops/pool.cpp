@@ -15,8 +15,8 @@ void check_window(const OpDef& op, const Attrs& attrs) {
   const List& size = attrs.list("size");
   const List& strides = attrs.list("strides");
   const List& padding = attrs.list("padding");
-  check(size.size() == 2 && size[0] >= 1 && size[1] >= 1, op.name, ": requires a window of two sizes of at least 1, got ",
-        to_string(size));
+  check(size.size() == 2 && size[0] >= 1 && size[1] >= 1, op.name,
+        ": requires a window of two sizes of at least 1, got ", to_string(size));
   check(strides.size() == 2 && strides[0] >= 1 && strides[1] >= 1, op.name,
         ": requires two strides of at least 1, got ", to_string(strides));
   check(padding.size() == 4, op.name, ": requires padding (top, bottom, left, right), got ", to_string(padding));
@@ -70,8 +70,8 @@ void avg_pool_type(const TypeArgs& args) {
 void check_grad(const TypeArgs& args, std::size_t mask) {
   check_float(args.op, args.inputs[0]);
   const Shape expected = pooled(args.op, args.attrs.list("input_shape"), args.attrs);
-  check(args.inputs[0].shape == expected, args.op.name, ": requires a gradient of shape ", to_string(expected), ", got ",
-        to_string(args.inputs[0].shape));
+  check(args.inputs[0].shape == expected, args.op.name, ": requires a gradient of shape ", to_string(expected),
+        ", got ", to_string(args.inputs[0].shape));
   const Type out{args.inputs[0].dtype, args.attrs.list("input_shape")};
   check(args.inputs.size() == mask + args.attrs.flag("mask"), args.op.name, ": requires ",
         mask + args.attrs.flag("mask"), " inputs, got ", args.inputs.size());
@@ -112,9 +112,10 @@ void avg_pool_gradient(const GradArgs& args) {
 /// avg_pool2d_grad is linear and avg_pool2d is its adjoint.
 void avg_pool_grad_gradient(const GradArgs& args) {
   check<NotImplemented>(!args.attrs.flag("mask"), "avg_pool2d_grad: has no gradient once a mask is fused into it");
-  args.grads[0] = args.graph.add1(
-      "avg_pool2d", {args.upstream[0]},
-      {{"size", args.attrs.list("size")}, {"strides", args.attrs.list("strides")}, {"padding", args.attrs.list("padding")}});
+  args.grads[0] = args.graph.add1("avg_pool2d", {args.upstream[0]},
+                                  {{"size", args.attrs.list("size")},
+                                   {"strides", args.attrs.list("strides")},
+                                   {"padding", args.attrs.list("padding")}});
 }
 
 }  // namespace

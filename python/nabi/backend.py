@@ -1,5 +1,6 @@
-"""What Keras calls the backend: dtypes, settings and names (`keras.backend`)."""
+"""What Keras calls the backend: dtypes, settings, names and the basic ops (`keras.backend`)."""
 
+from nabi import random
 from nabi.config import (
     backend,
     epsilon,
@@ -12,13 +13,33 @@ from nabi.config import (
 )
 from nabi.dtypes import is_float_dtype, is_int_dtype, result_type, standardize_dtype
 from nabi.names import clear_session, get_uid, name_scope
+from nabi.ops import (
+    cast,
+    cond,
+    convert_to_numpy,
+    convert_to_tensor,
+    is_tensor,
+    linalg,
+    nn,
+    numpy,
+    scatter,
+    shape,
+    slice,
+    stop_gradient,
+)
 from nabi.trace import KerasTensor, Variable, is_keras_tensor, standardize_shape
+from nabi.trace import infer_output as compute_output_spec
 
 __all__ = [
     "KerasTensor",
     "Variable",
     "backend",
+    "cast",
     "clear_session",
+    "compute_output_spec",
+    "cond",
+    "convert_to_numpy",
+    "convert_to_tensor",
     "epsilon",
     "floatx",
     "get_uid",
@@ -26,12 +47,21 @@ __all__ = [
     "is_float_dtype",
     "is_int_dtype",
     "is_keras_tensor",
+    "is_tensor",
+    "linalg",
     "name_scope",
+    "nn",
+    "numpy",
+    "random",
     "result_type",
+    "scatter",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "shape",
+    "slice",
     "standardize_data_format",
     "standardize_dtype",
     "standardize_shape",
+    "stop_gradient",
 ]

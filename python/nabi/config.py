@@ -83,8 +83,7 @@ def standardize_data_format(data_format: str | None) -> str:
     data_format = str(data_format).lower()
     if data_format not in _DATA_FORMATS:
         raise ValueError(
-            "The `data_format` argument must be one of "
-            f"{set(_DATA_FORMATS)}. Received: data_format={data_format}"
+            f"The `data_format` argument must be one of {set(_DATA_FORMATS)}. Received: data_format={data_format}"
         )
     return data_format
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nabi import config
+import contextlib
 
 #: What a tensor of the core can hold.
 CORE_DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
@@ -74,7 +75,14 @@ RANK = {"bool": 0, "int": 1, "uint8": 2, "int32": 3, "int64": 4, "float": 5, "fl
 # dtype.num of the arrays the core takes as they are.
 _NUMPY: dict[str, np.dtype[Any]] = {name: np.dtype(name) for name in CORE_DTYPES}
 NUM_TO_NAME: dict[int, str] = {dtype.num: name for name, dtype in _NUMPY.items()}
-_FED = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64", "uint64": "int64"}
+_FED = {
+    "float16": "float32",
+    "int8": "int32",
+    "int16": "int32",
+    "uint16": "int32",
+    "uint32": "int64",
+    "uint64": "int64",
+}
 
 
 def standardize_dtype(dtype: Any) -> str:
@@ -87,10 +95,8 @@ def standardize_dtype(dtype: Any) -> str:
         return config.floatx()
     if isinstance(dtype, str) and dtype in _NUMPY:
         return dtype
-    try:
+    with contextlib.suppress(TypeError):
         dtype = _PYTHON_DTYPES.get(dtype, dtype)
-    except TypeError:
-        pass
     if hasattr(dtype, "name"):
         dtype = dtype.name
     elif hasattr(dtype, "__name__"):

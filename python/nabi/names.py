@@ -25,7 +25,7 @@ _scopes = _Scopes()
 
 
 def to_snake_case(name: str) -> str:
-    """"MaxPooling2D" -> "max_pooling2d", as Keras writes it ("RMSprop" -> "rm_sprop")."""
+    """ "MaxPooling2D" -> "max_pooling2d", as Keras writes it ("RMSprop" -> "rm_sprop")."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
@@ -75,7 +75,9 @@ class name_scope:  # noqa: N801 - Keras's name
         self, name: str, caller: Any = None, deduplicate: bool = True, override_parent: str | None = None
     ) -> None:
         if not isinstance(name, str) or "/" in name:
-            raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
+            raise ValueError(
+                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
+            )
         self.name = name
         self.caller = caller
         self.deduplicate = deduplicate

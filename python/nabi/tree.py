@@ -1,4 +1,4 @@
-"""Nested structures of tuples, lists and dicts (Keras: `keras.tree`). Dicts are walked in sorted key order, as Keras does."""
+"""Nested structures of tuples, lists and dicts (Keras: `keras.tree`); dicts are walked in sorted key order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _keys(structure: dict[Any, Any]) -> list[Any]:
 def _like(structure: Any, values: list[Any]) -> Any:
     kind = type(structure)
     if isinstance(structure, dict):
-        found = dict(zip(_keys(structure), values))
+        found = dict(zip(_keys(structure), values, strict=False))
         ordered = {key: found[key] for key in structure}
         return ordered if kind is dict else kind(ordered)
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
@@ -78,7 +78,7 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bool) -> Any:
     first = structures[0]
     if isinstance(first, (list, tuple, dict)):
-        rows = zip(*(_children(structure) for structure in structures))
+        rows = zip(*(_children(structure) for structure in structures), strict=False)
         return _like(first, [_map(func, row, none_is_leaf) for row in rows])
     if first is None and not none_is_leaf:
         return None
@@ -110,7 +110,7 @@ def assert_same_structure(a: Any, b: Any) -> None:
         same = set(a) == set(b)
     if not same or len(a) != len(b):
         raise ValueError(f"`a` and `b` don't have the same structure: {a} and {b}")
-    for left, right in zip(_children(a), _children(b)):
+    for left, right in zip(_children(a), _children(b), strict=False):
         assert_same_structure(left, right)
 
 

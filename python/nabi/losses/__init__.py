@@ -54,6 +54,55 @@ from nabi.losses.functions import (
 )
 from nabi.losses.loss import Loss
 
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "Circle",
+    "CosineSimilarity",
+    "Dice",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "Tversky",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "circle",
+    "cosine_similarity",
+    "deserialize",
+    "dice",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
+]
+
 _CLASSES = (
     Loss,
     LossFunctionWrapper,
@@ -114,9 +163,6 @@ _ALIASES |= {alias.upper(): fn for alias, fn in _ALIASES.items()}
 _BY_NAME: dict[str, Any] = {thing.__name__: thing for thing in (*_CLASSES, *FUNCTIONS)} | _ALIASES
 
 objects.export("keras.losses", *_CLASSES, *FUNCTIONS, aliases=_ALIASES)
-
-__all__ = ["deserialize", "get", "serialize"]
-__all__ += [thing.__name__ for thing in (*_CLASSES, *FUNCTIONS) if thing is not LossFunctionWrapper]
 
 
 def serialize(loss: Any) -> Any:

@@ -23,7 +23,7 @@ from nabi.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from nabi.metrics.accuracy import (
+from nabi.metrics.accuracy_metrics import (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -37,27 +37,81 @@ from nabi.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from nabi.metrics.hinge_metrics import CategoricalHinge, Hinge, SquaredHinge
 from nabi.metrics.metric import Metric
-from nabi.metrics.reduction import Mean, MeanMetricWrapper, Sum
-from nabi.metrics.regression import (
+from nabi.metrics.probabilistic_metrics import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
     KLDivergence,
+    Poisson,
+    SparseCategoricalCrossentropy,
+)
+from nabi.metrics.reduction_metrics import Mean, MeanMetricWrapper, Sum
+from nabi.metrics.regression_metrics import (
+    CosineSimilarity,
     LogCoshError,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
-    Poisson,
     R2Score,
     RootMeanSquaredError,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
 )
 from nabi.names import to_snake_case
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "Poisson",
+    "R2Score",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
+]
 
 _CLASSES = (
     Metric,
@@ -128,9 +182,6 @@ objects.export(
     *(fn for fn in _FUNCTIONS if fn not in losses.FUNCTIONS),
     aliases={**_ALIASES, **{fn.__name__: fn for fn in _FUNCTIONS}},
 )
-
-__all__ = ["accuracy", "deserialize", "get", "serialize"]
-__all__ += [thing.__name__ for thing in (*_CLASSES, *_FUNCTIONS)]
 
 
 def serialize(metric: Any) -> Any:

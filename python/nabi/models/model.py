@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nabi import tree
 from nabi.layers.layer import Layer
-from nabi.trace import Cached, KerasTensor
+from nabi.trace import Cached
 from nabi.training.trainer import TRAINER_STATE, Trainer
 
 # Set without raising the version: no traced program depends on them, or a key of its own covers them.
@@ -179,12 +178,6 @@ class Model(Trainer, Layer):
             "them into a model made by the same code."
         )
 
-    def _ensure_built(self, x: Any) -> None:
-        """Makes the weights, where they are missing, for data given as nested arrays or KerasTensors."""
-        if all(layer.built for layer in self._flatten_layers()):
-            return
-        self(tree.map_structure(lambda leaf: leaf if isinstance(leaf, KerasTensor) else _symbolic(leaf), x))
-
     def _input_dtypes(self) -> list[str | None] | None:
         """The dtypes that the inputs have, in order; None where data decides."""
         return None
@@ -192,10 +185,6 @@ class Model(Trainer, Layer):
     def _arrange_inputs(self, x: Any) -> Any:
         """User data in the structure that `call` takes."""
         return x
-
-
-def _symbolic(leaf: Any) -> KerasTensor:
-    return KerasTensor((None, *leaf[0]), dtype=leaf[1])
 
 
 def _make_functional(cls: type) -> None:

@@ -72,10 +72,12 @@ class Sequential(Model):
             self.built = False
             self._symbolic = []
             return
+        built = self.built
         try:
             self._maybe_rebuild()
         except BaseException:
             stack.pop()  # the model is as it was
+            self.built = built
             raise
 
     def pop(self, rebuild: bool = True) -> Any:

@@ -42,7 +42,7 @@ def op(fn: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(fn)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        found = None
+        found: Any = None
         for arg in args:
             kind = type(arg)
             if kind is Tensor:

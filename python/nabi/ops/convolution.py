@@ -40,10 +40,10 @@ def same_pads(length: int, window: int, stride: int) -> tuple[int, int]:
 def _padding(padding: Any, lengths: list[int], windows: list[int], strides: list[int], what: str) -> Pads:
     kind = padding.lower() if isinstance(padding, str) else padding
     if kind == "same":
-        return [same_pads(n, k, s) for n, k, s in zip(lengths, windows, strides)]
+        return [same_pads(n, k, s) for n, k, s in zip(lengths, windows, strides, strict=False)]
     if kind != "valid":
         raise ValueError(f"The `padding` argument must be one of ('valid', 'same'). Received: {padding}")
-    for n, k in zip(lengths, windows):
+    for n, k in zip(lengths, windows, strict=False):
         if n < k:
             raise ValueError(
                 f"Computed output size would be zero or negative: {what} of size {tuple(windows)} does not fit in a "
@@ -136,7 +136,7 @@ def conv(
             "The number of input channels must be evenly divisible by kernel's in_channels. "
             f"Received input channels {channels} and kernel in_channels {per_group}. "
         )
-    windows = [(k - 1) * d + 1 for k, d in zip(w.shape, dilation)]
+    windows = [(k - 1) * d + 1 for k, d in zip(w.shape, dilation, strict=False)]
     pads = _padding(padding, list(x.shape[1:-1]), windows, steps, "a kernel")
     return channels_back(_conv(x, w, steps, pads, dilation, channels // per_group), first)
 
@@ -158,9 +158,7 @@ def depthwise_conv(
     """
     x, w = common(inputs, kernel, floating=True)
     grouped = reshaped(w, [*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]])
-    return conv(
-        x, grouped, strides=strides, padding=padding, data_format=data_format, dilation_rate=dilation_rate
-    )
+    return conv(x, grouped, strides=strides, padding=padding, data_format=data_format, dilation_rate=dilation_rate)
 
 
 @op
@@ -222,14 +220,14 @@ def conv_transpose(
     steps = per_axis(strides, rank, "strides")
     dilation = per_axis(dilation_rate, rank, "dilation_rate")
     extra = [None] * rank if output_padding is None else per_axis(output_padding, rank, "output_padding")
-    windows = [(k - 1) * d + 1 for k, d in zip(w.shape, dilation)]
-    crops = [transpose_crops(k, s, kind, o) for k, s, o in zip(windows, steps, extra)]
-    lengths = [(n - 1) * s + k for n, s, k in zip(x.shape[1:], steps, windows)]
+    windows = [(k - 1) * d + 1 for k, d in zip(w.shape, dilation, strict=False)]
+    crops = [transpose_crops(k, s, kind, o) for k, s, o in zip(windows, steps, extra, strict=False)]
+    lengths = [(n - 1) * s + k for n, s, k in zip(x.shape[1:], steps, windows, strict=False)]
     if rank == 1:
         x, w = reshaped(x, [x.shape[0], 1, *x.shape[1:]]), reshaped(w, [1, *w.shape])
         lengths, steps, dilation, crops = [1, *lengths], [1, *steps], [1, *dilation], [(0, 0), *crops]
     pads = [(max(before, 0), max(after, 0)) for before, after in crops]
-    shape = [x.shape[0], *(n - before - after for n, (before, after) in zip(lengths, pads)), w.shape[-2]]
+    shape = [x.shape[0], *(n - before - after for n, (before, after) in zip(lengths, pads, strict=False)), w.shape[-2]]
     found = emit(
         "conv2d_grad_input", x, w, strides=steps, dilation=dilation, padding=_flat(pads), groups=1, input_shape=shape
     )
@@ -266,9 +264,7 @@ def _pool(name: str, x: Tensor, size: list[int], strides: list[int], pads: Pads)
     return reshaped(found, [n, found.shape[1], rows, cols, channels])
 
 
-def _pooling(
-    name: str, inputs: Value, pool_size: Any, strides: Any, padding: str, data_format: str | None
-) -> Tensor:
+def _pooling(name: str, inputs: Value, pool_size: Any, strides: Any, padding: str, data_format: str | None) -> Tensor:
     tensor = to_tensor(inputs)
     x, first = channels_last(floating(tensor), data_format)
     rank = x.ndim - 2
@@ -306,7 +302,7 @@ def _adaptive(name: str, inputs: Value, output_size: Any, data_format: str | Non
     x, first = channels_last(floating(inputs), data_format)
     rank = x.ndim - 2
     sizes = [output_size] * rank if isinstance(output_size, int) or output_size is None else list(output_size)
-    wanted = [n if size is None else int(size) for n, size in zip(x.shape[1:-1], sizes)]
+    wanted = [n if size is None else int(size) for n, size in zip(x.shape[1:-1], sizes, strict=False)]
     for axis, size in enumerate(wanted, start=1):
         length = x.shape[axis]
         edges = [(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]

@@ -96,7 +96,7 @@ def stop_gradient(variable: Value) -> Value:
 
 
 def gradients(ys: Any, xs: Any, upstream: Any = None) -> list[Any]:
-    """Derivatives of the sum of `ys` by each of `xs`, inside a trace (`train_step`, a layer's `call`, an eager function).
+    """Derivatives of the sum of `ys` by each of `xs`, inside a trace (`train_step`, a layer's `call`).
 
     Args:
         ys: a scalar float tensor, or several.
@@ -121,7 +121,7 @@ def gradients(ys: Any, xs: Any, upstream: Any = None) -> list[Any]:
     flow = None
     if upstream is not None:
         given = upstream if isinstance(upstream, (list, tuple)) else [upstream]
-        flow = [to_tensor(g, y.dtype) for g, y in zip(given, targets)]
+        flow = [to_tensor(g, y.dtype) for g, y in zip(given, targets, strict=False)]
     else:
         for y in targets:
             if y.ndim:

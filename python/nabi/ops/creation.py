@@ -9,7 +9,19 @@ import numpy as np
 
 from nabi import config, dtypes
 from nabi.ops import elementwise as e
-from nabi.ops._dispatch import Value, axis_of, broadcast, common, floating, iota, kind_of, number, op, reshaped, to_dtype
+from nabi.ops._dispatch import (
+    Value,
+    axis_of,
+    broadcast,
+    common,
+    floating,
+    iota,
+    kind_of,
+    number,
+    op,
+    reshaped,
+    to_dtype,
+)
 from nabi.trace import Tensor, emit, to_tensor
 
 
@@ -248,11 +260,11 @@ def meshgrid(*x: Value, indexing: str = "xy") -> Value:
     if indexing == "xy" and len(order) > 1:
         order[:2] = [1, 0]
     shape = [0] * len(vectors)
-    for vector, at in zip(vectors, order):
+    for vector, at in zip(vectors, order, strict=False):
         shape[at] = vector.shape[0]
     return [
         broadcast(reshaped(vector, [vector.shape[0] if i == at else 1 for i in range(len(order))]), shape)
-        for vector, at in zip(vectors, order)
+        for vector, at in zip(vectors, order, strict=False)
     ]
 
 

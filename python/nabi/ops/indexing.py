@@ -99,7 +99,7 @@ def _pick(x: Tensor, arrays: list[tuple[int, Any]]) -> Tensor:
 def linear(indices: list[Tensor], dims: list[int]) -> Tensor:
     """The position in a row-major block of `dims` of each tuple of (possibly negative) indices."""
     total: Tensor | None = None
-    for index, dim, stride in zip(indices, dims, _strides(dims)):
+    for index, dim, stride in zip(indices, dims, _strides(dims), strict=False):
         wrapped = e.where(e.less(index, 0), e.add(index, dim), index)
         part = wrapped if stride == 1 else e.multiply(wrapped, stride)
         total = part if total is None else e.add(total, part)
@@ -151,16 +151,17 @@ def slice_(inputs: Value, start_indices: Any, shape: Any) -> Value:
     tensor = to_tensor(inputs)
     dims = [int(d) for d in shape]
     if isinstance(start_indices, (Tensor, Variable)) or any(isinstance(s, Tensor) for s in start_indices):
-        for axis, (start, dim) in enumerate(zip(_starts(start_indices, tensor.ndim), dims)):
-            where = e.add(iota([dim], 0, "int32"), start)
+        for axis, (begin, dim) in enumerate(zip(_starts(start_indices, tensor.ndim), dims, strict=False)):
+            where = e.add(iota([dim], 0, "int32"), begin)
             tensor = cast(Tensor, emit("gather", tensor, where, axis=axis))
         return tensor
     starts = [int(s) for s in np.asarray(start_indices).reshape(-1)]
-    dims = [n - s if d == -1 else d for n, s, d in zip(tensor.shape, starts, dims)]
-    for axis, (start, dim) in enumerate(zip(starts, dims)):
+    dims = [n - s if d == -1 else d for n, s, d in zip(tensor.shape, starts, dims, strict=False)]
+    for axis, (start, dim) in enumerate(zip(starts, dims, strict=False)):
         if start < 0 or start + dim > tensor.shape[axis]:
             raise ValueError(
-                f"slice: requires start + shape within {tensor.shape}, got start {tuple(starts)} and shape {tuple(dims)}"
+                f"slice: requires start + shape within {tensor.shape}, got start {tuple(starts)} and "
+                f"shape {tuple(dims)}"
             )
         tensor = sliced(tensor, axis, start, start + dim)
     return tensor
@@ -192,7 +193,7 @@ def slice_update(inputs: Value, start_indices: Any, updates: Value) -> Value:
             inside = within if inside is None else e.logical_and(inside, within)
         return tensor if inside is None else emit("select", inside, block, tensor)
     starts = [int(s) for s in np.asarray(start_indices).reshape(-1)]
-    high = [n - s - d for n, s, d in zip(tensor.shape, starts, block.shape)]
+    high = [n - s - d for n, s, d in zip(tensor.shape, starts, block.shape, strict=False)]
     if len(starts) != tensor.ndim or block.ndim != tensor.ndim or min([*starts, *high], default=0) < 0:
         raise ValueError(
             f"slice_update: requires start + updates.shape within {tensor.shape}, got start {tuple(starts)} and shape "
@@ -201,7 +202,7 @@ def slice_update(inputs: Value, start_indices: Any, updates: Value) -> Value:
     for axis in range(tensor.ndim):  # grow the block by what stands around it, axis by axis
         low = starts[axis]
         index = [slice(0, d) if i < axis else slice(s, s + b) if i > axis else slice(None)
-                 for i, (d, s, b) in enumerate(zip(tensor.shape, starts, block.shape))]  # fmt: skip
+                 for i, (d, s, b) in enumerate(zip(tensor.shape, starts, block.shape, strict=False))]  # fmt: skip
         around = strided(tensor, index)
         length, after = tensor.shape[axis], low + block.shape[axis]
         parts = [sliced(around, axis, 0, low), block, sliced(around, axis, after, length)]
@@ -393,7 +394,7 @@ def digitize(x: Value, bins: Value) -> Value:
 def select(condlist: Any, choicelist: Any, default: Value = 0) -> Value:
     """For each element the choice of the first condition that holds, else `default`."""
     found = default
-    for condition, choice in reversed(list(zip(condlist, choicelist))):
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=False))):
         found = e.where(condition, choice, found)
     return to_tensor(found)
 

@@ -27,7 +27,7 @@ def reshape(x: Value, newshape: Any) -> Value:
     rest = [i for i, d in enumerate(dims) if d == -1]
     fits = len(rest) <= 1 and all(d >= -1 for d in dims)
     if fits and rest:
-        fits = known > 0 and tensor.size % known == 0
+        fits = bool(known > 0 and tensor.size % known == 0)
         dims[rest[0]] = tensor.size // known if fits else 0
     if not fits or math.prod(dims) != tensor.size:
         raise ValueError(f"Cannot reshape a tensor of shape {tensor.shape} to shape {tuple(newshape_of(newshape))}.")
@@ -73,11 +73,13 @@ def moveaxis(x: Value, source: Any, destination: Any) -> Value:
     """Axes moved to other positions, the others in order."""
     tensor = to_tensor(x)
     sources = [axis_of(a, tensor.ndim) for a in (source if isinstance(source, (list, tuple)) else [source])]
-    targets = [axis_of(a, tensor.ndim) for a in (destination if isinstance(destination, (list, tuple)) else [destination])]
+    targets = [
+        axis_of(a, tensor.ndim) for a in (destination if isinstance(destination, (list, tuple)) else [destination])
+    ]
     if len(sources) != len(targets):
         raise ValueError(f"`source` and `destination` must name as many axes. Received: {source} and {destination}")
     perm = [a for a in range(tensor.ndim) if a not in sources]
-    for target, origin in sorted(zip(targets, sources)):
+    for target, origin in sorted(zip(targets, sources, strict=False)):
         perm.insert(target, origin)
     return permuted(tensor, perm)
 
@@ -214,7 +216,7 @@ def split(x: Value, indices_or_sections: Any, axis: int = 0) -> Value:
 def _cut(x: Tensor, axis: int, cuts: list[int]) -> list[Tensor]:
     length = x.shape[axis]
     edges = [0, *[min(max(c + length if c < 0 else c, 0), length) for c in cuts], length]
-    return [sliced(x, axis, a, max(a, b)) for a, b in zip(edges, edges[1:])]
+    return [sliced(x, axis, a, max(a, b)) for a, b in zip(edges, edges[1:], strict=False)]
 
 
 @op
@@ -305,7 +307,7 @@ def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any =
         return emit("select", e.not_equal(inside, 0), padded(tensor, low, high, 0.0), fill)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(
-            "Invalid padding mode. Expected one of constant, edge, reflect, symmetric, wrap. " f"Received: mode={mode}"
+            f"Invalid padding mode. Expected one of constant, edge, reflect, symmetric, wrap. Received: mode={mode}"
         )
     for at, (before, after) in enumerate(pairs):
         if before or after:
@@ -332,7 +334,7 @@ def flip(x: Value, axis: Any = None) -> Value:
 def strided(x: Tensor, slices: list[slice]) -> Tensor:
     """One Python slice per axis."""
     begin, end, strides = [], [], []
-    for dim, part in zip(x.shape, slices):
+    for dim, part in zip(x.shape, slices, strict=False):
         first, last, step = part.indices(dim)
         count = len(range(first, last, step))
         if count == 0:
@@ -385,7 +387,7 @@ def roll(x: Value, shift: Any, axis: Any = None) -> Value:
         return reshaped(roll(reshaped(tensor, [tensor.size]), shift, axis=0), tensor.shape)
     axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
     shifts = list(shift) if isinstance(shift, (list, tuple)) else [shift] * len(axes)
-    for step, a in zip(shifts, axes):
+    for step, a in zip(shifts, axes, strict=False):
         at = axis_of(a, tensor.ndim)
         length = tensor.shape[at]
         cut = (length - int(step)) % length if length else 0
@@ -406,7 +408,9 @@ def repeat(x: Value, repeats: Any, axis: int | None = None) -> Value:
         tensor, axis = reshaped(tensor, [tensor.size]), 0
     at = axis_of(axis, tensor.ndim)
     if isinstance(repeats, Tensor):
-        raise NotImplementedError("`repeat` requires `repeats` to be numbers, since the result's shape depends on them.")
+        raise NotImplementedError(
+            "`repeat` requires `repeats` to be numbers, since the result's shape depends on them."
+        )
     counts = np.asarray(repeats)
     if counts.size == 1:
         times = int(counts.reshape(()))
@@ -426,8 +430,8 @@ def tile(x: Value, repeats: Any) -> Value:
     times = [1] * (ndim - len(times)) + times
     shape = [1] * (ndim - tensor.ndim) + list(tensor.shape)
     lifted = reshaped(tensor, [d for dim in shape for d in (1, dim)])
-    wide = broadcast(lifted, [d for pair in zip(times, shape) for d in pair])
-    return reshaped(wide, [r * d for r, d in zip(times, shape)])
+    wide = broadcast(lifted, [d for pair in zip(times, shape, strict=False) for d in pair])
+    return reshaped(wide, [r * d for r, d in zip(times, shape, strict=False)])
 
 
 @op
@@ -435,7 +439,9 @@ def diagonal(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value
     """The diagonal of two axes, as a new last axis."""
     tensor = to_tensor(x)
     if tensor.ndim < 2:
-        raise ValueError(f"`diagonal` requires an array of at least two dimensions, but `x` is of shape {tensor.shape}.")
+        raise ValueError(
+            f"`diagonal` requires an array of at least two dimensions, but `x` is of shape {tensor.shape}."
+        )
     a, b = axis_of(axis1, tensor.ndim), axis_of(axis2, tensor.ndim)
     rest = [i for i in range(tensor.ndim) if i not in (a, b)]
     moved = permuted(tensor, [*rest, a, b])

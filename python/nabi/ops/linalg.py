@@ -114,7 +114,7 @@ def kron(x1: Value, x2: Value) -> Value:
     wide = e.multiply(
         reshaped(a, [d for dim in left for d in (dim, 1)]), reshaped(b, [d for dim in right for d in (1, dim)])
     )
-    return reshaped(wide, [p * q for p, q in zip(left, right)])
+    return reshaped(wide, [p * q for p, q in zip(left, right, strict=False)])
 
 
 @op
@@ -150,10 +150,13 @@ def _parse(subscripts: str, tensors: list[Tensor]) -> tuple[list[str], str]:
     if len(terms) != len(tensors):
         raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands, got {len(tensors)}")
     spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in text]
-    longest = max((t.ndim - len(term.replace("...", "")) for term, t in zip(terms, tensors) if "..." in term), default=0)
+    longest = max(
+        (t.ndim - len(term.replace("...", "")) for term, t in zip(terms, tensors, strict=False) if "..." in term),
+        default=0,
+    )
     dots = "".join(spare[: max(longest, 0)])
     full = []
-    for term, tensor in zip(terms, tensors):
+    for term, tensor in zip(terms, tensors, strict=False):
         if "..." in term:
             count = tensor.ndim - len(term.replace("...", ""))
             term = term.replace("...", dots[len(dots) - count :] if count > 0 else "")
@@ -183,12 +186,12 @@ def einsum(subscripts: str, *operands: Value, **kwargs: Any) -> Value:
     tensors = common(*operands)
     terms, out = _parse(subscripts, tensors)
     sizes: dict[str, int] = {}
-    for term, tensor in zip(terms, tensors):
+    for term, tensor in zip(terms, tensors, strict=False):
         if len(set(term)) != len(term):
             raise NotImplementedError(
                 f"einsum: an index twice in one operand ({term!r}) is not available; use nabi.ops.diagonal first."
             )
-        for letter, dim in zip(term, tensor.shape):
+        for letter, dim in zip(term, tensor.shape, strict=False):
             if sizes.get(letter, 1) not in (1, dim) and dim != 1:
                 raise ValueError(f"einsum: index {letter!r} has lengths {sizes[letter]} and {dim} in {subscripts!r}")
             sizes[letter] = max(sizes.get(letter, 1), dim) if dim != 0 else 0
@@ -213,12 +216,12 @@ def _summed(term: str, x: Tensor, needed: str) -> tuple[str, Tensor]:
 def _contract(s: str, a: Tensor, t: str, b: Tensor, later: str, sizes: dict[str, int]) -> tuple[str, Tensor]:
     s, a = _summed(s, a, t + later)
     t, b = _summed(t, b, s + later)
-    a = broadcast(a, [sizes[c] if c in t else d for c, d in zip(s, a.shape)])
-    b = broadcast(b, [sizes[c] if c in s else d for c, d in zip(t, b.shape)])
+    a = broadcast(a, [sizes[c] if c in t else d for c, d in zip(s, a.shape, strict=False)])
+    b = broadcast(b, [sizes[c] if c in s else d for c, d in zip(t, b.shape, strict=False)])
     batch = [c for c in s if c in t and c in later]
     inner = [c for c in s if c in t and c not in later]
     rows, cols = [c for c in s if c not in t], [c for c in t if c not in s]
-    dims_a, dims_b = dict(zip(s, a.shape)), dict(zip(t, b.shape))
+    dims_a, dims_b = dict(zip(s, a.shape, strict=False)), dict(zip(t, b.shape, strict=False))
     if not inner:  # nothing to sum: an elementwise product
         names = batch + rows + cols
         flat_a = reshaped(permuted(a, [s.index(c) for c in batch + rows]), [dims_a.get(c, 1) for c in names])

@@ -411,15 +411,18 @@ def _same_shape(target: Tensor, output: Tensor) -> None:
         )
 
 
-def _logits_of(output: Tensor, raw: Value, from_logits: bool) -> Tensor | None:
-    """The logits behind an output: itself, or what a softmax or sigmoid activation made it from.
+def _logits_of(output: Tensor, raw: Value, from_logits: bool, activation: str) -> Tensor | None:
+    """The logits behind an output: itself, or what the loss's own activation made it from.
 
-    A loss of such an activation is computed from the logits, as TensorFlow's Keras does (keras.md, section 2).
+    A loss of a softmax (over the last axis) or sigmoid activation is computed from the logits, as TensorFlow's Keras
+    does (keras.md, section 2). Equal nodes of a graph are one, so applying the activation again tells whether it is it.
     """
     if from_logits:
         return output
     logits = getattr(raw, "_keras_logits", None)
-    return logits if isinstance(logits, Tensor) and logits.shape == output.shape else None
+    if not isinstance(logits, Tensor) or logits._trace is not output._trace or logits.shape != output.shape:
+        return None
+    return logits if emit(activation, logits)._id == output._id else None
 
 
 def _probabilities(output: Tensor, axis: int) -> Tensor:
@@ -449,7 +452,7 @@ def categorical_crossentropy(target: Value, output: Value, from_logits: bool = F
             f"target.shape={wanted.shape}, output.shape={scores.shape}"
         )
     at = axis_of(axis, scores.ndim)
-    logits = _logits_of(scores, output, from_logits)
+    logits = _logits_of(scores, output, from_logits, "softmax") if from_logits or at == scores.ndim - 1 else None
     if logits is None:
         return e.negative(r.sum(e.multiply(wanted, _probabilities(scores, at)), axis=at))
     perm = [*[i for i in range(scores.ndim) if i != at], at]
@@ -480,7 +483,7 @@ def sparse_categorical_crossentropy(target: Value, output: Value, from_logits: b
             "Arguments `target` and `output` must have the same shape up until the last dimension: "
             f"target.shape={labels.shape}, output.shape={scores.shape}"
         )
-    logits = _logits_of(scores, output, from_logits)
+    logits = _logits_of(scores, output, from_logits, "softmax") if from_logits or at == scores.ndim - 1 else None
     if logits is None:
         chosen = one_hot(labels, scores.shape[at], axis=at, dtype=scores.dtype)
         return e.negative(r.sum(e.multiply(chosen, _probabilities(scores, at)), axis=at))
@@ -503,7 +506,7 @@ def binary_crossentropy(target: Value, output: Value, from_logits: bool = False)
     scores = floating(output)
     wanted = to_tensor(target, scores.dtype)
     _same_shape(wanted, scores)
-    logits = _logits_of(scores, output, from_logits)
+    logits = _logits_of(scores, output, from_logits, "sigmoid")
     if logits is not None:
         return emit("sigmoid_cross_entropy", logits, wanted)
     share = e.clip(scores, config.epsilon(), 1.0 - config.epsilon())

@@ -254,7 +254,9 @@ def nanmean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 def nanvar(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """`var` without the NaNs."""
     tensor = floating(x)
-    return nanmean(e.square(e.subtract(tensor, nanmean(tensor, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims)
+    return nanmean(
+        e.square(e.subtract(tensor, nanmean(tensor, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims
+    )
 
 
 @op
@@ -318,7 +320,7 @@ def norm(x: Value, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
     """A norm over one axis (of vectors), two axes (of matrices) or all.
 
     Args:
-        ord: None (square root of the sum of squares), for vectors also a number or +-inf, for matrices "fro", +-1, +-inf.
+        ord: None (square root of the sum of squares); for vectors a number or +-inf; for matrices "fro", +-1, +-inf.
 
     Raises:
         ValueError: an `ord` that does not fit.

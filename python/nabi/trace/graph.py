@@ -83,7 +83,7 @@ class Trace:
         """The variables that a run of the program will change."""
         return [
             slot
-            for slot, values in zip(self._slots, self._bound)
+            for slot, values in zip(self._slots, self._bound, strict=False)
             if not isinstance(slot, _Constant) and values[-1]._id != values[0]._id
         ]
 
@@ -183,11 +183,7 @@ class Trace:
             For each of `xs` a tensor of its shape, or None where `ys` do not depend on it.
         """
         targets = [ys] if isinstance(ys, Tensor) else list(ys)
-        slots = [None if isinstance(x, Tensor) else self._slot(x) for x in xs]
-        wanted = [
-            (x,) if slot is None else tuple(reversed(self._bound[slot]))  # type: ignore[misc]
-            for x, slot in zip(xs, slots)
-        ]
+        wanted = [[x] if isinstance(x, Tensor) else self._bound[self._slot(x)][::-1] for x in xs]
         flat = [value._id for values in wanted for value in values]
         flow = None if upstream is None else [tensor._id for tensor in upstream]
         found = iter(self.graph.gradients([y._id for y in targets], flat, flow))
@@ -255,7 +251,8 @@ def to_tensor(x: Any, dtype: str | None = None) -> Tensor:
         TypeError: not a value, or a symbolic tensor.
     """
     if type(x) is Tensor:
-        return x if dtype is None or x.dtype == dtype else emit("cast", x, dtype=dtype)  # type: ignore[no-any-return]
+        found: Tensor = x if dtype is None or x.dtype == dtype else emit("cast", x, dtype=dtype)
+        return found
     trace = current.trace
     if trace is None:
         raise RuntimeError("to_tensor: no program is being traced")
@@ -276,7 +273,8 @@ def to_tensor(x: Any, dtype: str | None = None) -> Tensor:
         parts = [to_tensor(item, dtype) for item in x]
         common = dtype or dtypes.promote(tuple(part.dtype for part in parts))
         rows = [emit("reshape", to_tensor(part, common), shape=[1, *part.shape]) for part in parts]
-        return emit("concat", *rows, axis=0) if len(rows) > 1 else rows[0]  # type: ignore[no-any-return]
+        joined: Tensor = emit("concat", *rows, axis=0) if len(rows) > 1 else rows[0]
+        return joined
     from nabi.trace.eager import admit
 
     array = x if isinstance(x, np.ndarray) else np.asarray(x)

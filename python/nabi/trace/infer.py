@@ -44,7 +44,9 @@ def infer_output(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def _spec(tensors: Any) -> KerasTensor:
     first = tensors[0]
-    shape = tuple(dims[0] if len(set(dims)) == 1 else None for dims in zip(*(tensor.shape for tensor in tensors)))
+    shape = tuple(
+        dims[0] if len(set(dims)) == 1 else None for dims in zip(*(tensor.shape for tensor in tensors), strict=False)
+    )
     return KerasTensor(shape, first.dtype)
 
 

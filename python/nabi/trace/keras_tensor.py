@@ -294,9 +294,7 @@ class Operation:
 
     def _tensors(self, which: str) -> Any:
         if not self._inbound_nodes:
-            raise AttributeError(
-                f"The layer {self.name} has never been called and thus has no defined {which}."
-            )
+            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined {which}.")
         node = self._inbound_nodes[0]
         found = node.input_tensors if which == "input" else node.outputs
         return found[0] if len(found) == 1 else found

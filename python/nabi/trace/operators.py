@@ -1,4 +1,4 @@
-"""Python's operators for traced tensors, variables and symbolic tensors: each calls the function of that name in `nabi.ops`."""
+"""Python's operators for traced tensors, variables and symbolic tensors: each calls its function in `nabi.ops`."""
 
 from __future__ import annotations
 

@@ -76,7 +76,9 @@ class Variable(Operators):
     ) -> None:
         name = name or auto_name(type(self).__name__)
         if not isinstance(name, str) or "/" in name:
-            raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
+            raise ValueError(
+                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
+            )
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
             raise ValueError(
                 "Invalid value for argument `aggregation`. Expected one of `None`, `'none'`, `'mean'`, `'sum'`, "

@@ -17,7 +17,7 @@ from nabi import config, ops, optimizers, random, tree
 from nabi import metrics as metrics_module
 from nabi.callbacks import CallbackList, History
 from nabi.callbacks.callback import pythonify_logs
-from nabi.trace import current_trace
+from nabi.trace import KerasTensor, current_trace
 from nabi.training import feeds as feeds_module
 from nabi.training.compile_utils import CompileLoss, CompileMetrics
 from nabi.training.feeds import ArrayBatches, Feeds, IterableBatches
@@ -230,7 +230,7 @@ class Trainer:
         x, y, sample_weight = feeds_module.unpack_x_y_sample_weight(data)
         y_pred = self(x, training=True)
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
-        self._compiled.loss_tracker.update_state(loss, sample_weight=tree.flatten(x)[0].shape[0])
+        self._compiled.loss_tracker.update_state(loss, sample_weight=float(tree.flatten(x)[0].shape[0]))
         variables = self.trainable_variables
         if self.optimizer is not None and variables:
             trace = current_trace()
@@ -247,7 +247,7 @@ class Trainer:
         x, y, sample_weight = feeds_module.unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        self._compiled.loss_tracker.update_state(loss, sample_weight=tree.flatten(x)[0].shape[0])
+        self._compiled.loss_tracker.update_state(loss, sample_weight=float(tree.flatten(x)[0].shape[0]))
         return dict(self.compute_metrics(x, y, y_pred, sample_weight=sample_weight))
 
     def predict_step(self: Any, data: Any) -> Any:
@@ -304,7 +304,8 @@ class Trainer:
         """Checked data; the model's weights exist afterwards."""
         x = self._arrange_inputs(x)
         feeds = Feeds(x, y, sample_weight, self._input_dtypes())
-        self._ensure_built(feeds.pack(feeds.specs)[0])
+        if not all(layer.built for layer in self._flatten_layers()):
+            self(feeds.pack([KerasTensor((None, *shape), dtype=dtype) for shape, dtype in feeds.specs])[0])
         return feeds
 
     def _batch_feeds(self: Any, batch: Any, mode: str) -> Feeds:

@@ -6,7 +6,7 @@ from typing import Any
 
 from nabi import config, dtypes, ops
 from nabi.losses.loss import squeeze_or_expand_to_same_rank
-from nabi.metrics.reduction import FunctionMetric
+from nabi.metrics.reduction_metrics import FunctionMetric
 from nabi.ops._dispatch import op
 
 

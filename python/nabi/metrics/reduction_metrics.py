@@ -89,7 +89,7 @@ class MeanMetricWrapper(Mean):
         if fn in losses.FUNCTIONS or isinstance(fn, losses.Loss):
             self._direction = "down"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in a batch of targets and predictions; a mask on `y_pred` leaves samples out."""
         mask = getattr(y_pred, "_keras_mask", None)
         values = self._fn(y_true, y_pred, **self._fn_kwargs)

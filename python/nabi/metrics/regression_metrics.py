@@ -1,4 +1,4 @@
-"""Metrics of errors, margins and probabilities: means of loss functions, R squared."""
+"""Metrics of errors: means of loss functions, R squared. Formulas of Keras 3.15, `keras.metrics`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nabi import ops
 from nabi.losses import functions
 from nabi.losses.loss import squeeze_or_expand_to_same_rank
 from nabi.metrics.metric import Metric
-from nabi.metrics.reduction import FunctionMetric, Mean
+from nabi.metrics.reduction_metrics import FunctionMetric, Mean
 from nabi.ops._dispatch import op
 
 
@@ -74,122 +74,6 @@ class CosineSimilarity(FunctionMetric):
         self.axis = axis
 
 
-class Hinge(FunctionMetric):
-    """The mean hinge loss."""
-
-    _direction = "down"
-
-    def __init__(self, name: str = "hinge", dtype: Any = None) -> None:
-        super().__init__(functions.hinge, name, dtype)
-
-
-class SquaredHinge(FunctionMetric):
-    """The mean squared hinge loss."""
-
-    _direction = "down"
-
-    def __init__(self, name: str = "squared_hinge", dtype: Any = None) -> None:
-        super().__init__(functions.squared_hinge, name, dtype)
-
-
-class CategoricalHinge(FunctionMetric):
-    """The mean hinge loss of one-hot targets."""
-
-    _direction = "down"
-
-    def __init__(self, name: str = "categorical_hinge", dtype: Any = None) -> None:
-        super().__init__(functions.categorical_hinge, name, dtype)
-
-
-class KLDivergence(FunctionMetric):
-    """The mean Kullback-Leibler divergence."""
-
-    _direction = "down"
-
-    def __init__(self, name: str = "kl_divergence", dtype: Any = None) -> None:
-        super().__init__(functions.kl_divergence, name, dtype)
-
-
-class Poisson(FunctionMetric):
-    """The mean Poisson loss."""
-
-    _direction = "down"
-
-    def __init__(self, name: str = "poisson", dtype: Any = None) -> None:
-        super().__init__(functions.poisson, name, dtype)
-
-
-class BinaryCrossentropy(FunctionMetric):
-    """The mean cross-entropy of targets 0 and 1."""
-
-    _direction = "down"
-
-    def __init__(
-        self,
-        name: str = "binary_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-    ) -> None:
-        super().__init__(
-            functions.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
-        )
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-
-
-class CategoricalCrossentropy(FunctionMetric):
-    """The mean cross-entropy of one-hot targets."""
-
-    _direction = "down"
-
-    def __init__(
-        self,
-        name: str = "categorical_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            functions.categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.axis = axis
-
-
-class SparseCategoricalCrossentropy(FunctionMetric):
-    """The mean cross-entropy of integer targets."""
-
-    _direction = "down"
-
-    def __init__(
-        self,
-        name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        ignore_class: int | None = None,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            functions.sparse_categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
-        self.from_logits = from_logits
-        self.ignore_class = ignore_class
-        self.axis = axis
-
-
 class RootMeanSquaredError(Mean):
     """The root of the mean squared error."""
 
@@ -198,7 +82,7 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype=dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in a batch of targets and predictions. Ranks are matched."""
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
