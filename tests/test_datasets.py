@@ -16,7 +16,6 @@ import zipfile
 
 import numpy as np
 import pytest
-
 from nabi import config
 from nabi.datasets import cache, cifar10, fashion_mnist, mnist
 from nabi.utils import files
@@ -146,7 +145,10 @@ def test_absent_and_offline_names_file_folders_and_address(home):
     ("change", "reason"),
     [
         ({"x_train": None}, "array 'x_train' is missing, the file has"),
-        ({"x_train": images(7, 28, 27)}, r"x_train must be uint8 of shape \(n, 28, 28\), got uint8 of shape \(7, 28, 27\)"),
+        (
+            {"x_train": images(7, 28, 27)},
+            r"must be uint8 of shape \(n, 28, 28\), got uint8 of shape \(7, 28, 27\)",
+        ),
         ({"x_test": np.zeros((3, 28, 28))}, "x_test must be uint8 .* got float64"),
         ({"y_train": labels(6)}, "as many labels as images are required, got 6 and 7"),
         ({"y_test": np.full(3, 11, np.uint8)}, r"labels must be in 0\.\.9, got 11"),
@@ -216,7 +218,12 @@ def test_damaged_fashion_mnist_is_refused(home, content, reason):
 def test_cifar10(home, place, protocol):
     batches = put_cifar(home / "keras" / "datasets" / place, protocol=protocol)
     (x_train, y_train), (x_test, y_test) = cifar10.load_data()
-    assert (x_train.shape, y_train.shape, x_test.shape, y_test.shape) == ((20, 32, 32, 3), (20, 1), (4, 32, 32, 3), (4, 1))
+    assert (x_train.shape, y_train.shape, x_test.shape, y_test.shape) == (
+        (20, 32, 32, 3),
+        (20, 1),
+        (4, 32, 32, 3),
+        (4, 1),
+    )
     assert {a.dtype for a in (x_train, y_train, x_test, y_test)} == {np.dtype("uint8")}
     assert x_train.flags.c_contiguous
     rows = np.concatenate([batches[f"data_batch_{i}"][b"data"] for i in range(1, 6)])
@@ -562,7 +569,12 @@ def real_home(tmp_path_factory):
 def test_real_data(real_home, monkeypatch):
     monkeypatch.setenv("NABI_HOME", str(real_home))
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
-    assert (x_train.shape, y_train.shape, x_test.shape, y_test.shape) == ((60000, 28, 28), (60000,), (10000, 28, 28), (10000,))
+    assert (x_train.shape, y_train.shape, x_test.shape, y_test.shape) == (
+        (60000, 28, 28),
+        (60000,),
+        (10000, 28, 28),
+        (10000,),
+    )
     assert y_train[:5].tolist() == [5, 0, 4, 1, 9]
     (x_train, y_train), (x_test, _) = fashion_mnist.load_data()
     assert (x_train.shape, x_test.shape) == ((60000, 28, 28), (10000, 28, 28))

@@ -31,7 +31,7 @@ B = floats(3, 4)
 POS = floats(3, 4, low=0.2, high=3.0)
 UNIT = floats(3, 4, low=-0.9, high=0.9)
 V = floats(4)
-I = ints(3, 4)
+K = ints(3, 4)
 J = ints(3, 4, low=1, high=5)
 T3 = floats(2, 3, 4)
 M = bools(3, 4)
@@ -57,7 +57,57 @@ def case(name: str, call: Callable[..., Any], reference: Callable[..., Any], *ar
     CASES.append((name, call, reference, args))
 
 
-for plain in ["absolute", "abs", "negative", "sign", "square", "exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsinh", "floor", "ceil", "trunc", "isnan", "isinf", "isfinite", "sum", "mean", "prod", "max", "min", "any", "all", "var", "std", "argmax", "argmin", "cumsum", "cumprod", "count_nonzero", "ravel", "flip", "transpose", "sinc", "sort", "argsort", "ptp", "deg2rad", "rad2deg", "ones_like", "zeros_like", "nan_to_num", "real", "imag", "conj"]:
+for plain in [
+    "absolute",
+    "abs",
+    "negative",
+    "sign",
+    "square",
+    "exp",
+    "expm1",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "arcsinh",
+    "floor",
+    "ceil",
+    "trunc",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "any",
+    "all",
+    "var",
+    "std",
+    "argmax",
+    "argmin",
+    "cumsum",
+    "cumprod",
+    "count_nonzero",
+    "ravel",
+    "flip",
+    "transpose",
+    "sinc",
+    "sort",
+    "argsort",
+    "ptp",
+    "deg2rad",
+    "rad2deg",
+    "ones_like",
+    "zeros_like",
+    "nan_to_num",
+    "real",
+    "imag",
+    "conj",
+]:
     case(plain, getattr(ops, plain), getattr(np, plain), A)
 for plain in ["log", "log1p", "log2", "log10", "sqrt", "reciprocal", "exp2", "cbrt"]:
     case(plain, getattr(ops, plain), getattr(np, plain), POS)
@@ -66,15 +116,39 @@ case("arccosh", ops.arccosh, np.arccosh, POS + 1)
 case("rsqrt", ops.rsqrt, lambda x: 1 / np.sqrt(x), POS)
 case("erf", ops.erf, np.vectorize(math.erf), A)
 case("erfc", ops.erfc, np.vectorize(math.erfc), A)
-for plain in ["add", "subtract", "multiply", "divide", "true_divide", "maximum", "minimum", "logaddexp", "hypot", "heaviside", "fmax", "fmin"]:
+for plain in [
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "true_divide",
+    "maximum",
+    "minimum",
+    "logaddexp",
+    "hypot",
+    "heaviside",
+    "fmax",
+    "fmin",
+]:
     case(plain, getattr(ops, plain), getattr(np, plain), A, B)
     case(plain + "_broadcast", getattr(ops, plain), getattr(np, plain), A, V)
-for plain in ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "isclose"]:
-    case(plain, getattr(ops, plain), getattr(np, plain), I, J)
+for plain in [
+    "equal",
+    "not_equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "isclose",
+]:
+    case(plain, getattr(ops, plain), getattr(np, plain), K, J)
 for plain in ["floor_divide", "mod", "power", "gcd", "lcm"]:
-    case(plain + "_int", getattr(ops, plain), getattr(np, plain), np.abs(I), J)
-case("floor_divide_negative", ops.floor_divide, np.floor_divide, I, J)
-case("mod_negative", ops.mod, np.mod, I, J)
+    case(plain + "_int", getattr(ops, plain), getattr(np, plain), np.abs(K), J)
+case("floor_divide_negative", ops.floor_divide, np.floor_divide, K, J)
+case("mod_negative", ops.mod, np.mod, K, J)
 case("mod_float", ops.mod, np.mod, A, POS)
 case("power_float", ops.power, np.power, POS, B)
 case("power_two", lambda x: ops.power(x, 2), lambda x: x**2, A)
@@ -82,22 +156,22 @@ case("power_three", lambda x: ops.power(x, 3), lambda x: x**3, A)
 case("power_half", lambda x: ops.power(x, 0.5), np.sqrt, POS)
 case("power_minus_one", lambda x: ops.power(x, -1), lambda x: 1 / x, POS)
 case("scalar_left", lambda x: ops.subtract(1, x), lambda x: 1 - x, A)
-case("divide_int", ops.divide, lambda a, b: (a / b).astype(np.float32), I, J)
+case("divide_int", ops.divide, lambda a, b: (a / b).astype(np.float32), K, J)
 case(
     "divide_no_nan",
     ops.divide_no_nan,
     lambda a, b: np.where(b == 0, 0, a / np.where(b == 0, 1, b)),
-    I,
-    I.T.reshape(3, 4),
+    K,
+    K.T.reshape(3, 4),
 )
-case("logical_not", ops.logical_not, np.logical_not, I)
+case("logical_not", ops.logical_not, np.logical_not, K)
 case("add_bool", ops.add, np.add, M, N)
 case("multiply_bool", ops.multiply, np.multiply, M, N)
 case("maximum_bool", ops.maximum, np.maximum, M, N)
 case("sum_bool", ops.sum, lambda x: x.sum(dtype=np.int32), M)
 case("mean_bool", ops.mean, lambda x: x.mean(dtype=np.float32), M)
 case("clip", lambda x: ops.clip(x, -0.5, 1), lambda x: np.clip(x, -0.5, 1), A)
-case("clip_int", lambda x: ops.clip(x, -1, 2), lambda x: np.clip(x, -1, 2), I)
+case("clip_int", lambda x: ops.clip(x, -1, 2), lambda x: np.clip(x, -1, 2), K)
 case("round", ops.round, np.round, A)
 case("round_digits", lambda x: ops.round(x, 2), lambda x: np.round(x, 2), A)
 case("round_tens", lambda x: ops.round(x, -1), lambda x: np.round(x, -1), A * 30)
@@ -110,7 +184,28 @@ case(
     A,
 )
 
-for plain in ["sum", "mean", "max", "min", "prod", "any", "all", "var", "std", "argmax", "argmin", "cumsum", "flip", "sort", "argsort", "ptp", "nansum", "nanmean", "nanmax", "nanmin"]:
+for plain in [
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "prod",
+    "any",
+    "all",
+    "var",
+    "std",
+    "argmax",
+    "argmin",
+    "cumsum",
+    "flip",
+    "sort",
+    "argsort",
+    "ptp",
+    "nansum",
+    "nanmean",
+    "nanmax",
+    "nanmin",
+]:
     where = HOLES if plain.startswith("nan") else A
     case(
         plain + "_axis0",
@@ -176,7 +271,7 @@ case("matmul_left", ops.matmul, np.matmul, V, B.T.copy())
 case("matmul_right", ops.matmul, np.matmul, A, V)
 case("matmul_batch", ops.matmul, np.matmul, T3, floats(2, 4, 5))
 case("matmul_broadcast", ops.matmul, np.matmul, T3, floats(4, 5))
-case("matmul_int", ops.matmul, np.matmul, I, J.T.copy())
+case("matmul_int", ops.matmul, np.matmul, K, J.T.copy())
 case("dot", ops.dot, np.dot, T3, floats(2, 4, 5))
 case("dot_scalar", lambda x: ops.dot(x, 3.0), lambda x: x * 3, A)
 case("tensordot", lambda a, b: ops.tensordot(a, b, axes=1), lambda a, b: np.tensordot(a, b, axes=1), T3, floats(4, 5))
@@ -228,7 +323,7 @@ case(
     lambda a, b: ops.concatenate([a, b]),
     lambda a, b: np.concatenate([a, b]).astype(np.float32),
     A,
-    I,
+    K,
 )
 case("concatenate_bool", lambda a, b: ops.concatenate([a, b]), lambda a, b: np.concatenate([a, b]), M, N)
 case("stack", lambda a, b: ops.stack([a, b], axis=1), lambda a, b: np.stack([a, b], axis=1), A, B)
@@ -384,18 +479,18 @@ case(
     np.array([1, 2], np.int32),
     floats(2, 2),
 )
-case("one_hot", lambda i: ops.one_hot(i, 5), lambda i: (i[..., None] == np.arange(5)).astype(np.float32), I)
+case("one_hot", lambda i: ops.one_hot(i, 5), lambda i: (i[..., None] == np.arange(5)).astype(np.float32), K)
 case(
     "one_hot_axis",
     lambda i: ops.one_hot(i, 5, axis=0, dtype="int32"),
     lambda i: (i == np.arange(5)[:, None, None]).astype(np.int32),
-    I,
+    K,
 )
 case(
     "multi_hot",
     lambda i: ops.multi_hot(i, 6),
     lambda i: (i[..., None] == np.arange(6)).any(1).astype(np.float32),
-    np.abs(I),
+    np.abs(K),
 )
 case(
     "in_top_k",

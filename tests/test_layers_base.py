@@ -191,6 +191,10 @@ def test_no_new_state_after_build() -> None:
     with pytest.raises(ValueError, match=message):
         layer.add_weight(shape=(1,), name="late")
     layer.note = "anything else may be set"
+    block = Block(3)
+    block(np.ones((1, 2)))
+    with pytest.raises(ValueError, match=message):
+        block.stack.append(layers.Dense(3))
 
 
 def test_trainable_switch_recurses() -> None:
@@ -371,6 +375,7 @@ def test_setting_an_attribute_raises_the_version() -> None:
     assert layer.version > before
     np.testing.assert_array_equal(layer(x), 3 * x)
     before = layer.version
+    layer._unlock_state()
     layer.stack.append(Scale(2.0))
     assert layer.version > before
     np.testing.assert_array_equal(layer(x), 6 * x)
@@ -611,3 +616,72 @@ def test_warnings_are_not_left_behind() -> None:
         warnings.simplefilter("error")
         Block(3)(np.ones((1, 2)))
         layers.Dense(2)(layers.Input((3,)))
+
+
+def test_stateless_call() -> None:
+    layer = layers.BatchNormalization(beta_regularizer="l2")
+    x = normal(6, 3).astype("float32")
+    layer.build((None, 3))
+    before = layer.get_weights()
+    new = [np.full(3, 2.0, "float32"), np.ones(3, "float32")]
+    outputs, after, losses = layer.stateless_call(
+        new, layer.non_trainable_variables, x, training=True, return_losses=True
+    )
+    np.testing.assert_allclose(outputs, 2 * (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3) + 1, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(after[0], 0.01 * x.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(losses, [0.03], rtol=1e-5)
+    for a, b in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(layer.stateless_call(new, after, x)) == 2
+    with pytest.raises(ValueError, match="Argument `trainable_variables` must be a list of tensors corresponding 1:1"):
+        layer.stateless_call(new[:1], after, x)
+    with pytest.raises(ValueError, match="To call stateless_call, Dense must be built"):
+        layers.Dense(2).stateless_call([], [], x)
+
+
+def test_context_arguments() -> None:
+    class Inner(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self._register_call_context_args("shift")
+
+        def call(self, inputs: Any, shift: float | None = None) -> Any:
+            return inputs + (shift or 0.0)
+
+    class Outer(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Inner()
+
+        def call(self, inputs: Any) -> Any:
+            return self.inner(inputs)
+
+    outer = Outer()
+    outer._register_call_context_args("shift")
+    x = np.zeros((1, 1), "float32")
+    assert np.asarray(outer(x, shift=2.0)).item() == 2
+    assert np.asarray(outer(x)).item() == 0
+    with pytest.raises(RuntimeError, match="Cannot add call-context args after the layer has been called."):
+        outer._register_call_context_args("more")
+
+
+def test_state_made_in_call_is_refused() -> None:
+    class Late(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            self.weight = self.add_weight(shape=())
+            return inputs
+
+    with pytest.raises(ValueError, match="You cannot add new elements of state"):
+        Late()(np.ones((1, 1)))
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    layer._tracker.unlock()
+    layer.extra = layer.add_weight(shape=(2,), name="extra")
+    layer._tracker.lock()
+    assert [w.name for w in layer.weights] == ["kernel", "bias", "extra"]
+
+
+def test_compute_output_shape_is_inferred() -> None:
+    assert Block(3).compute_output_shape((None, 4)) == (None, 3)
+    with pytest.raises(NotImplementedError, match="does not have a `compute_output_shape` method implemented"):
+        layers.Layer().compute_output_shape((1, 2))

@@ -337,13 +337,46 @@ def test_batch_normalization_gradient_goes_through_the_statistics() -> None:
     np.testing.assert_allclose(program.call([normal(6, 3)])[0], 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_batch_renormalization(masked: bool) -> None:
+    clip = {"rmax": 1.5, "rmin": 0.8, "dmax": 0.5}
+    layer = layers.BatchNormalization(renorm=True, renorm_clipping=clip, momentum=0.9, renorm_momentum=0.8)
+    layer.build((None, 4, 3))
+    names = ["gamma", "beta", "moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"]
+    assert [w.name for w in layer.weights] == names
+    rng = np.random.default_rng(0)
+    start = {name: rng.uniform(0.5, 1.5, 3) for name in names}
+    layer.set_weights(list(start.values()))
+    x = rng.standard_normal((5, 4, 3))
+    mask = rng.random((5, 4)) > 0.3
+    kept = x[mask] if masked else x.reshape(-1, 3)
+    mean, variance = kept.mean(0), kept.var(0)
+    deviation = np.sqrt(variance + 1e-3)
+    r = np.clip(deviation / start["renorm_stddev"], 0.8, 1.5)
+    d = np.clip((mean - start["renorm_mean"]) / start["renorm_stddev"], -0.5, 0.5)
+    wanted = ((x - mean) / deviation * r + d) * start["gamma"] + start["beta"]
+    found = layer(x, training=True, mask=mask if masked else None)
+    np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(layer.renorm_mean.numpy(), start["renorm_mean"] * 0.8 + mean * 0.2, rtol=1e-4)
+    moved = start["moving_stddev"] * 0.9 + deviation * 0.1
+    np.testing.assert_allclose(layer.moving_stddev.numpy(), moved, rtol=1e-4)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), moved**2 - 1e-3, rtol=1e-4)
+    again = layers.BatchNormalization.from_config(layer.get_config())
+    assert again.renorm and again.get_config()["renorm_clipping"] == clip
+
+
 def test_batch_normalization_errors() -> None:
     with pytest.raises(ValueError, match="Axis 4 is out of bounds for input shape"):
         layers.BatchNormalization(axis=4)(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="synchronized=True is only supported"):
         layers.BatchNormalization(synchronized=True)
-    with pytest.raises(NotImplementedError, match="batch renormalization"):
-        layers.BatchNormalization(renorm=True)
+    for clipping, message in (
+        ({"max": 1.0}, "Received invalid keys for `renorm_clipping` argument"),
+        ({"rmax": 0.0, "rmin": 1.0}, "rmax should be greater than rmin"),
+        ({"dmax": -1.0}, "dmax should be non-negative"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layers.BatchNormalization(renorm=True, renorm_clipping=clipping)
     layer = layers.BatchNormalization()
     layer(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="expected ndim=2, found ndim=3"):
@@ -374,3 +407,33 @@ def test_aliases() -> None:
     assert layers.GlobalMaxPool2D is layers.GlobalMaxPooling2D
     assert layers.GlobalAvgPool2D is layers.GlobalAveragePooling2D
     assert layers.deserialize({"module": "keras.layers", "class_name": "MaxPool2D", "config": {}}).pool_size == (2, 2)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_volumes(padding: str) -> None:
+    """With a depth of 1 and windows of depth 1, volumes are images."""
+    x = normal(2, 1, 5, 6, 3)
+
+    def as_image(reference: Any) -> Any:
+        return lambda v, w: reference(v[:, 0], w)[:, None]
+
+    check_layer(
+        layers.Conv3D(2, (1, 2, 3), padding=padding),
+        x,
+        as_image(lambda v, w: conv2d(v, w[0][0], (1, 1), padding) + w[1]),
+        weights=("kernel", "bias"),
+    )
+    for kind, mode in ((layers.MaxPooling3D, "max"), (layers.AveragePooling3D, "average")):
+        layer = kind((1, 2, 3), strides=(1, 2, 2), padding=padding)
+        check_layer(layer, x, as_image(lambda v, w, mode=mode: pool(v, (2, 3), (2, 2), padding, mode)))
+    axes = (1, 2, 3)
+    check_layer(layers.GlobalMaxPooling3D(), normal(2, 3, 2, 2, 4), lambda v, w: v.max(axes))
+    check_layer(layers.GlobalAveragePooling3D(), normal(2, 3, 2, 2, 4), lambda v, w: v.mean(axes))
+
+
+def test_convolution_of_volumes_is_a_sum_over_depth() -> None:
+    def reference(x: Array, w: list[Array]) -> Array:
+        planes = [sum(conv2d(x[:, d + k], w[0][k]) for k in range(2)) for d in range(x.shape[1] - 1)]
+        return np.stack(planes, 1) + w[1]
+
+    check_layer(layers.Conv3D(2, 2), normal(2, 3, 4, 4, 3), reference, weights=("kernel", "bias"))

@@ -340,7 +340,7 @@ def test_three_workers_share() -> None:
     _core.force_sharing(True)
     x = np.zeros((3000, 1000), np.float32)
     program = check.program_of(check.op_build("tanh", {}), [x])
-    for _ in range(20):
+    for _ in range(500):  # with fewer processors than workers one of them may come too late
         program.call([x])
         if program.sharers == 3:
             return

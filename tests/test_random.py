@@ -29,7 +29,7 @@ def test_uniform() -> None:
     x = random.uniform((N,), -1.0, 3.0, seed=1)
     assert x.min() >= -1 and x.max() < 3
     close(x.mean(), 1, 4 / np.sqrt(12))
-    with pytest.raises(ValueError, match="requires a floating point dtype"):
+    with pytest.raises(ValueError, match="requires a floating point `dtype`"):
         random.uniform((2,), dtype="int32")
 
 
@@ -45,7 +45,7 @@ def test_randint() -> None:
     assert x.dtype == np.int32 and set(x.tolist()) == {-2, -1, 0, 1, 2}
     close(x.mean(), 0, np.sqrt(2))
     assert random.randint((3,), 0, 200, dtype="uint8", seed=1).dtype == np.uint8
-    with pytest.raises(ValueError, match="requires an integer dtype"):
+    with pytest.raises(ValueError, match="requires an integer `dtype`"):
         random.randint((2,), 0, 5, dtype="float32")
 
 

@@ -503,6 +503,11 @@ def test_trees() -> None:
     assert tree.map_structure(lambda x: x and x * 2, nest) == {"b": [2, (4, 6)], "a": None}
     assert tree.pack_sequence_as(nest, "wxyz") == {"b": ["x", ("y", "z")], "a": "w"}
     assert tree.flatten_with_path([{"k": 5}]) == [((0, "k"), 5)]
+    assert tree.map_structure_up_to([0, 0], lambda x, n: (x, n), [[1, 2], 3], ["a", "b"]) == [([1, 2], "a"), (3, "b")]
+    assert tree.traverse(lambda x: sum(x) if isinstance(x, list) else None, {"a": [1, 2], "b": 3}) == {"a": 3, "b": 3}
+    assert tree.lists_to_tuples([1, [2]]) == (1, (2,))
+    with pytest.raises(ValueError, match="same form"):
+        tree.map_structure_up_to([0, 0], lambda x: x, [1])
     with pytest.raises(ValueError, match="same structure"):
         tree.assert_same_structure([1, 2], [1, (2,)])
     with pytest.raises(ValueError, match="elements"):

@@ -70,8 +70,8 @@ NABI_INLINE void depthwise_row(float* y, int64_t y_step, const float* x, int64_t
 
 /// The source a task reads: in place or its haloed copy.
 struct View {
-  const float* at;            // pixel (row0, column0) of the first image
-  int64_t rows, columns;      // of one image
+  const float* at;        // pixel (row0, column0) of the first image
+  int64_t rows, columns;  // of one image
   int64_t row0, column0;
 };
 
@@ -310,8 +310,8 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
             view.at + ((i0 * s.h.stride - s.h.pad - view.row0) * view.columns - s.w.pad - view.column0) * s.c;
         const float* b = dy + (n0 * oh + i0) * ow * s.f;
         if (q.depthwise) {
-          const Pixels pixels = {n1 - n0, image_step, oh * ow * s.c, i1 - i0, s.h.stride * row_step, ow * s.c, ow,
-                                 s.w.stride * s.c, s.c};
+          const Pixels pixels = {n1 - n0,  image_step, oh * ow * s.c,    i1 - i0, s.h.stride * row_step,
+                                 ow * s.c, ow,         s.w.stride * s.c, s.c};
           for (int64_t c = 0; c < s.c; c += kLanes) {
             const int width = s.c - c < kLanes ? static_cast<int>(s.c - c) : kLanes;
             for (int64_t tap = r0; tap < r1; tap += 4) {
@@ -324,10 +324,17 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
                 to[k] = out + (tap + k) * s.c + c;
               }
               switch (taken) {
-                case 4: depthwise_taps<4>(to, from, b + c, pixels, width, fresh); break;
-                case 3: depthwise_taps<3>(to, from, b + c, pixels, width, fresh); break;
-                case 2: depthwise_taps<2>(to, from, b + c, pixels, width, fresh); break;
-                default: depthwise_taps<1>(to, from, b + c, pixels, width, fresh);
+                case 4:
+                  depthwise_taps<4>(to, from, b + c, pixels, width, fresh);
+                  break;
+                case 3:
+                  depthwise_taps<3>(to, from, b + c, pixels, width, fresh);
+                  break;
+                case 2:
+                  depthwise_taps<2>(to, from, b + c, pixels, width, fresh);
+                  break;
+                default:
+                  depthwise_taps<1>(to, from, b + c, pixels, width, fresh);
               }
             }
           }
@@ -361,8 +368,8 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
                 },
                 [&](int64_t row, int count) __attribute__((always_inline)) {
                   for (int r = 0; r < count; ++r) {
-                    t.a[r] = a + tap / s.w.kernel * s.h.dilation * row_step +
-                             tap % s.w.kernel * s.w.dilation * s.c + g * cg + c;
+                    t.a[r] = a + tap / s.w.kernel * s.h.dilation * row_step + tap % s.w.kernel * s.w.dilation * s.c +
+                             g * cg + c;
                     t.c[r] = out + (r0 + row + r) * s.f + g * fg + f0;
                     if (++c == cg) {
                       c = 0;

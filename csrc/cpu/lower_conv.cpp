@@ -8,11 +8,11 @@
 namespace nabi::cpu {
 namespace {
 
-constexpr double kTaskFlops = 3e6;                     // of a task: 12 to 60 microseconds
-constexpr double kFlopsPerNs = 100;                    // of one worker, for the cost model only
-constexpr std::int64_t kRegionBytes = 256 << 10;       // of a haloed copy, to stay in the L2 cache
-constexpr std::int64_t kFilterBytes = 512 << 10;       // of the filter columns one task walks
-constexpr std::int64_t kPartialBytes = 8 << 20;        // of all partial filter gradients together
+constexpr double kTaskFlops = 3e6;                // of a task: 12 to 60 microseconds
+constexpr double kFlopsPerNs = 100;               // of one worker, for the cost model only
+constexpr std::int64_t kRegionBytes = 256 << 10;  // of a haloed copy, to stay in the L2 cache
+constexpr std::int64_t kFilterBytes = 512 << 10;  // of the filter columns one task walks
+constexpr std::int64_t kPartialBytes = 8 << 20;   // of all partial filter gradients together
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -75,8 +75,8 @@ void add_correlate(Lowering& low, CorrelateParams q) {
   }
   // Memory counts as much as arithmetic where the window is small.
   const double work = flops + bytes * 4;
-  const std::int64_t tasks = std::clamp<std::int64_t>(
-      static_cast<std::int64_t>(work / kTaskFlops) / q.column_blocks, 1, 512);
+  const std::int64_t tasks =
+      std::clamp<std::int64_t>(static_cast<std::int64_t>(work / kTaskFlops) / q.column_blocks, 1, 512);
   const std::int64_t step_h = back ? s.h.stride : 1, step_w = back ? s.w.stride : 1;
   const std::int64_t units = std::max<std::int64_t>(1, ceil_div(back ? s.h.in : s.h.out, step_h));
   const std::int64_t wide = std::max<std::int64_t>(1, ceil_div(back ? s.w.in : s.w.out, step_w));

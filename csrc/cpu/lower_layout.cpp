@@ -59,12 +59,24 @@ std::uint64_t number_bytes(DType dtype, double value) {
   std::uint64_t out = 0;
   const auto put = [&out](auto number) { std::memcpy(&out, &number, sizeof number); };
   switch (dtype) {
-    case DType::f32: put(static_cast<float>(value)); break;
-    case DType::f64: put(value); break;
-    case DType::i32: put(static_cast<std::int32_t>(value)); break;
-    case DType::i64: put(static_cast<std::int64_t>(value)); break;
-    case DType::boolean: put(static_cast<std::uint8_t>(value != 0)); break;
-    case DType::u8: put(static_cast<std::uint8_t>(value)); break;
+    case DType::f32:
+      put(static_cast<float>(value));
+      break;
+    case DType::f64:
+      put(value);
+      break;
+    case DType::i32:
+      put(static_cast<std::int32_t>(value));
+      break;
+    case DType::i64:
+      put(static_cast<std::int64_t>(value));
+      break;
+    case DType::boolean:
+      put(static_cast<std::uint8_t>(value != 0));
+      break;
+    case DType::u8:
+      put(static_cast<std::uint8_t>(value));
+      break;
   }
   return out;
 }
@@ -116,8 +128,8 @@ void lower_copy(Lowering& low, const Shape& shape, const List& stride, std::int6
     p.col_stride = from[last];
     p.row_stride = to[row];
     p.units = outer * chunks(p.rows, kTransposeRows) * chunks(p.cols, kTransposeCols);
-    const std::int64_t unit = std::min<std::int64_t>(p.rows, kTransposeRows) *
-                              std::min<std::int64_t>(p.cols, kTransposeCols) * size;
+    const std::int64_t unit =
+        std::min<std::int64_t>(p.rows, kTransposeRows) * std::min<std::int64_t>(p.cols, kTransposeCols) * size;
     p.per_task = std::max<std::int64_t>(1, kTaskBytes / unit);
     low.phase(low.kernels.layout_transpose, p, chunks(p.units, p.per_task), 0, 2 * move_cost(bytes));
     return;
@@ -250,10 +262,14 @@ void lower_gather(Lowering& low) {
 
 Kernel scatter_kernel(const KernelTable& kernels, DType dtype) {
   switch (dtype) {
-    case DType::f32: return kernels.layout_scatter_add_f32;
-    case DType::f64: return kernels.layout_scatter_add_f64;
-    case DType::i32: return kernels.layout_scatter_add_i32;
-    default: return kernels.layout_scatter_add_i64;
+    case DType::f32:
+      return kernels.layout_scatter_add_f32;
+    case DType::f64:
+      return kernels.layout_scatter_add_f64;
+    case DType::i32:
+      return kernels.layout_scatter_add_i32;
+    default:
+      return kernels.layout_scatter_add_i64;
   }
 }
 

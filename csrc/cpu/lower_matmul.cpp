@@ -77,7 +77,7 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
       q.row_blocks = 1;
       q.column_blocks = blocks;
     }
-    if (q.a_row == 1 && q.n <= 12 && q.m >= 32 && q.k >= 16) {
+    if (q.a_row == 1 && !q.transposed && q.n <= 12 && q.m >= 32 && q.k >= 16 && q.k <= 2048) {
       q.swapped = 1;  // the vectors lie along A's rows and are full
       q.row_blocks = std::clamp<std::int64_t>(each, 1, ceil_div(q.m, 64));
       q.column_blocks = 1;
@@ -127,11 +127,20 @@ void lower(Lowering& low) {
 
   Kernel kernel = nullptr;
   switch (dtype) {
-    case DType::f32: kernel = low.kernels.matmul_f32; break;
-    case DType::f64: kernel = low.kernels.matmul_f64; break;
-    case DType::i32: kernel = low.kernels.matmul_i32; break;
-    case DType::i64: kernel = low.kernels.matmul_i64; break;
-    default: throw InternalError("matmul of this dtype");
+    case DType::f32:
+      kernel = low.kernels.matmul_f32;
+      break;
+    case DType::f64:
+      kernel = low.kernels.matmul_f64;
+      break;
+    case DType::i32:
+      kernel = low.kernels.matmul_i32;
+      break;
+    case DType::i64:
+      kernel = low.kernels.matmul_i64;
+      break;
+    default:
+      throw InternalError("matmul of this dtype");
   }
   std::int64_t tasks = q.chunks * q.product_blocks * q.column_blocks * q.row_blocks;
   if (sums) tasks += q.chunks * ceil_div(q.n, kMatmulSumColumns);
@@ -144,7 +153,7 @@ void lower(Lowering& low) {
     const std::int64_t depth = std::min(ceil_div(q.k, q.chunks), q.packed_a ? kMatmulPackedDepth : kMatmulDepth);
     std::int64_t floats = 0;
     if (q.swapped) {
-      floats = rows * (std::min(q.k, kMatmulDepth) + columns);
+      floats = rows * ((q.a_step == 1 ? std::min(q.k, kMatmulDepth) : 0) + columns);
     } else {
       if (q.transposed || q.packed) floats += columns * depth;
       if (q.packed_a) floats += ceil_div(q.m, q.row_blocks) * depth;

@@ -1,6 +1,7 @@
 // csrc/cpu/lower_pointwise.cpp -- turns pointwise code into slots, steps and a grid
 #include <algorithm>
 #include <cstring>
+#include <cstdlib>
 #include <map>
 #include <vector>
 
@@ -51,7 +52,7 @@ const Table& table_from(Kernel source) {
   return *table;
 }
 
-constexpr std::int64_t kBlock = 1024;
+const std::int64_t kBlock = getenv("BLOCK")?atoi(getenv("BLOCK")):1024;
 constexpr std::int64_t kStreamBlock = 4096;        // without scratch, blocks only cost their calls
 constexpr std::int64_t kScratchBytes = 24 * 1024;  // what the registers of a block may take of the first cache
 constexpr std::int64_t kPeriodLimit = 4096;        // longest operand repeated in scratch, in elements
@@ -83,9 +84,9 @@ class Builder {
   struct Register {
     int slot = -1;
     bool scalar = false;
-    int last = -1;        // the last instruction that reads it
-    int output = -1;      // the first output that it is
-    int scratch = -1;     // bytes per element into the block scratch, -1 if none
+    int last = -1;     // the last instruction that reads it
+    int output = -1;   // the first output that it is
+    int scratch = -1;  // bytes per element into the block scratch, -1 if none
   };
 
   std::int64_t size(int reg) const { return static_cast<std::int64_t>(size_of(dtypes_[reg])); }
@@ -133,7 +134,8 @@ class Builder {
       if (extent == 1) continue;
       const std::int64_t step = own == 1 ? 0 : stride;
       stride *= own;
-      if (!dims.empty() && (step == 0 ? strides.back() == 0 : strides.back() != 0 && step == strides.back() * dims.back())) {
+      if (!dims.empty() &&
+          (step == 0 ? strides.back() == 0 : strides.back() != 0 && step == strides.back() * dims.back())) {
         dims.back() *= extent;
       } else {
         dims.push_back(extent);
@@ -144,8 +146,8 @@ class Builder {
       registers_[i].slot = add_slot(PointwisePlace::kPeriod, i, size(i), 0, dims[0]);
       return;
     }
-    check<NotImplemented>(dims.size() <= kPointwiseRank, lowering_.node.op->name, ": broadcasting ", to_string(shape), " to ",
-                          to_string(shape_), " alternates over more than ", kPointwiseRank, " dimensions");
+    check<NotImplemented>(dims.size() <= kPointwiseRank, lowering_.node.op->name, ": broadcasting ", to_string(shape),
+                          " to ", to_string(shape_), " alternates over more than ", kPointwiseRank, " dimensions");
     expand.rank = static_cast<std::int32_t>(dims.size());
     std::copy(dims.rbegin(), dims.rend(), expand.dims);
     std::copy(strides.rbegin(), strides.rend(), expand.strides);
@@ -181,12 +183,24 @@ class Builder {
   int number_slot(double value, DType dtype) {
     std::vector<char> bits(8);
     switch (dtype) {
-      case DType::f32: put(bits, static_cast<float>(value)); break;
-      case DType::f64: put(bits, value); break;
-      case DType::i32: put(bits, static_cast<std::int32_t>(value)); break;
-      case DType::i64: put(bits, static_cast<std::int64_t>(value)); break;
-      case DType::boolean: put(bits, static_cast<std::uint8_t>(value != 0)); break;
-      case DType::u8: put(bits, static_cast<std::uint8_t>(value)); break;
+      case DType::f32:
+        put(bits, static_cast<float>(value));
+        break;
+      case DType::f64:
+        put(bits, value);
+        break;
+      case DType::i32:
+        put(bits, static_cast<std::int32_t>(value));
+        break;
+      case DType::i64:
+        put(bits, static_cast<std::int64_t>(value));
+        break;
+      case DType::boolean:
+        put(bits, static_cast<std::uint8_t>(value != 0));
+        break;
+      case DType::u8:
+        put(bits, static_cast<std::uint8_t>(value));
+        break;
     }
     const auto offset = static_cast<std::int64_t>(numbers_.size());
     numbers_.insert(numbers_.end(), bits.begin(), bits.end());
@@ -236,7 +250,8 @@ class Builder {
     }
     step.run = function(instruction, dtype, step);
     if (const AttrValue* alpha = instruction.attrs.find("alpha")) step.alpha = std::get<double>(*alpha);
-    check<NotImplemented>(step.run != nullptr, instruction.op->name, ": the CPU backend has no kernel for ", name_of(dtype));
+    check<NotImplemented>(step.run != nullptr, instruction.op->name, ": the CPU backend has no kernel for ",
+                          name_of(dtype));
 
     release(i);
     Register& reg = registers_[self];
@@ -351,6 +366,7 @@ class Builder {
     params.copies_at = head + append(tail, copies_);
     params.count = count_;
     params.block = block;
+    params.ahead = getenv("AHEAD") ? atoi(getenv("AHEAD")) : 0;
     params.slots = static_cast<std::int32_t>(slots.size());
     params.moving = static_cast<std::int32_t>(middle - order.begin());
     params.expands = static_cast<std::int32_t>(expands_.size());
@@ -358,12 +374,14 @@ class Builder {
     params.steps = static_cast<std::int32_t>(steps_.size());
     params.copies = static_cast<std::int32_t>(copies_.size());
 
-    const double element_ns = std::max(ns_, bytes_ / 25);
+    const double element_ns = std::max(ns_, bytes_ / 60);
     const std::int64_t blocks = (count_ + block - 1) / block;
     const double block_ns = element_ns * static_cast<double>(block) + 10 * static_cast<double>(steps_.size());
-    params.blocks_per_task = std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskNs / block_ns), 1, std::max<std::int64_t>(blocks, 1));
+    params.blocks_per_task =
+        std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskNs / block_ns), 1, std::max<std::int64_t>(blocks, 1));
     const std::int64_t tasks = (blocks + params.blocks_per_task - 1) / params.blocks_per_task;
-    const double cost = 30 + element_ns * static_cast<double>(count_) + 10.0 * static_cast<double>(steps_.size() * blocks);
+    const double cost =
+        30 + element_ns * static_cast<double>(count_) + 10.0 * static_cast<double>(steps_.size() * blocks);
     lowering_.phase(lowering_.kernels.pointwise, params, tasks, static_cast<std::size_t>(end), cost);
     std::vector<char>& bytes = lowering_.phases.back().params;
     bytes.insert(bytes.end(), tail.begin(), tail.end());

@@ -10,7 +10,7 @@
 namespace nabi::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 16384;     // elements of one output that are reduced in one go
+constexpr std::int64_t kChunk = 16384;  // elements of one output that are reduced in one go
 constexpr std::int64_t kMaxRowChunks = 1024;
 constexpr std::int64_t kMaxColumnChunks = 64;  // the workspace holds all outputs that many times
 constexpr double kTaskNs = 25e3;
@@ -57,9 +57,14 @@ ReduceParams geometry(const Lowering& lowering) {
   p.length = p.line_count = p.inner = p.stride = p.chunks = p.strips = 1;
   p.divisor = 1;
   p.outputs = count(lowering.output().shape);
-  std::vector<Group> groups = collapse(lowering.input(0).shape, lowering.node.attrs.list("axes"));
-  check<NotImplemented>(groups.size() <= kReduceRank, lowering.node.op->name, ": reduced and kept axes alternate more than ",
-                        kReduceRank, " times");
+  p.units = p.outputs;
+  if (count(lowering.input(0).shape) == 0) {  // every output is a line of no elements
+    p.length = 0;
+    return p;
+  }
+  const std::vector<Group> groups = collapse(lowering.input(0).shape, lowering.node.attrs.list("axes"));
+  check<NotImplemented>(groups.size() <= kReduceRank, lowering.node.op->name,
+                        ": reduced and kept axes alternate more than ", kReduceRank, " times");
   std::size_t next = 0;
   if (next < groups.size() && !groups[next].reduced) {
     p.inner = groups[next++].size;
@@ -73,9 +78,7 @@ ReduceParams geometry(const Lowering& lowering) {
     if (groups[next].reduced) p.line_count *= groups[next].size;
     add_dim(groups[next].reduced ? p.lines : p.kept, groups[next]);
   }
-  // Nothing reduced at all: every output is a line of one element.
-  p.units = p.inner == 1 ? p.outputs : (p.inner == 0 ? 0 : p.outputs / p.inner * p.strips);
-  p.units_per_task = std::max<std::int64_t>(p.units, 1);
+  p.units = p.outputs / p.inner * p.strips;
   return p;
 }
 
@@ -103,10 +106,13 @@ void lower_reduction(Lowering& lowering, ReduceOp op, bool mean) {
   const bool f32 = dtype == DType::f32;
   ReduceParams p = geometry(lowering);
   p.op = op;
-  if (mean) p.divisor = static_cast<double>(count(lowering.input(0).shape)) / static_cast<double>(std::max<std::int64_t>(p.outputs, 1));
+  if (mean)
+    p.divisor =
+        static_cast<double>(count(lowering.input(0).shape)) / static_cast<double>(std::max<std::int64_t>(p.outputs, 1));
   choose_chunks(p);
-  const double chunk_unit_ns = unit_ns(p, f32 ? 0.1 : 1) / static_cast<double>(p.chunks);
-  p.units_per_task = std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskNs / chunk_unit_ns), 1, p.units_per_task);
+  const double chunk_unit_ns = unit_ns(p, f32 ? 0.06 : 1) / static_cast<double>(p.chunks);
+  p.units_per_task = std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskNs / chunk_unit_ns), 1,
+                                              std::max<std::int64_t>(p.units, 1));
   const std::int64_t tasks = ceil_div(p.units, p.units_per_task) * p.chunks;
   const double cost = 30 + chunk_unit_ns * static_cast<double>(p.units * p.chunks);
   lowering.phase(f32 ? lowering.kernels.reduce_f32 : lowering.kernels.reduce_others, p, tasks, 0, cost);
@@ -125,7 +131,8 @@ void lower_logsumexp(Lowering& lowering) {
   ReduceParams p = geometry(lowering);
   const bool f32 = p.dtype == DType::f32;
   const double ns = unit_ns(p, f32 ? 0.4 : 10);
-  p.units_per_task = std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskNs / ns), 1, p.units_per_task);
+  p.units_per_task =
+      std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskNs / ns), 1, std::max<std::int64_t>(p.units, 1));
   lowering.phase(f32 ? lowering.kernels.logsumexp_f32 : lowering.kernels.logsumexp_f64, p,
                  ceil_div(p.units, p.units_per_task), 0, 30 + ns * static_cast<double>(p.units));
 }

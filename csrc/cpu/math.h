@@ -1,9 +1,9 @@
 // csrc/cpu/math.h -- exp, log and their relatives on sixteen lanes, with the same bits on every instruction set
 //
 // Polynomials are minimax fits made for these ranges (Lawson iteration in long double), evaluated by Horner's rule with
-// FMA. Worst errors found over all floats, in units in the last place: exp 1.0, expm1 1.4, log 0.8, log1p 1.4, tanh 2.4,
-// erf 1.0, sigmoid 2.4, softplus 1.6, sin and cos 1.6, tan 3.6, pow 1.7. Results below FLT_MIN may be 0 and inputs below it count as 0,
-// as in the engine's threads, which flush denormals anyway.
+// FMA. Worst errors found over all floats, in units in the last place: exp 1.0, expm1 1.4, log 0.8, log1p 1.4,
+// tanh 2.4, erf 1.0, sigmoid 2.4, softplus 1.6, sin and cos 1.6, tan 3.6, pow 1.7. Results below FLT_MIN may be 0 and
+// inputs below it count as 0, as in the engine's threads, which flush denormals anyway.
 #pragma once
 
 #include "cpu/vec.h"
@@ -56,6 +56,9 @@ NABI_MATH Vec exp(Vec x) {
   return select(lt(x, splat(-87.33654f)), zero(), y);
 }
 
+/// y, but x itself where x is 0: odd functions keep the sign of a zero.
+NABI_INLINE Vec keep_zero(Vec x, Vec y) { return select(eq(x, zero()), x, y); }
+
 /// e^x - 1 without cancellation near 0.
 NABI_MATH Vec expm1(Vec x) {
   const Vec bounded = max(splat(-20.0f), x);
@@ -65,7 +68,7 @@ NABI_MATH Vec expm1(Vec x) {
   const Vec p = fma(exp_tail(r), r * r, r);
   const Vec half = as_float((bits << 23) + isplat(126 << 23));  // 2^(n-1), so that n = 128 fits
   const Vec y = fma(p, half, half - splat(0.5f));
-  return select(le(x, splat(88.72283f)), y + y, x + splat(kInfinity));
+  return keep_zero(x, select(le(x, splat(88.72283f)), y + y, x + splat(kInfinity)));
 }
 
 /// log(1 + f) + e ln2 for 1 + f in [sqrt(1/2), sqrt(2)].
@@ -114,7 +117,7 @@ NABI_MATH Vec log1p(Vec x) {
   // 1 + f = (1 + x) 2^-e, rounded once; beyond 2^30, where 2^-e might not exist, the 1 does not count anyway.
   const Vec scale = as_float(isplat(127 << 23) - exponent);
   const Vec f = select(lt(x, splat(0x1p+30f)), fma(x, scale, scale - one), m - one);
-  return log_ends(u, log_core(f, to_float(exponent >> 23)));
+  return keep_zero(x, log_ends(u, log_core(f, to_float(exponent >> 23))));
 }
 
 /// 1 / (1 + e^-x).
@@ -160,14 +163,14 @@ NABI_MATH Vec erf(Vec x) {
   return select(gt(t, splat(4.0f)), copysign(splat(1.0f), x), select(gt(t, splat(0.927734375f)), large, b));
 }
 
-/// x mod pi/2 in double from the bits of 4/pi, for finite |x| >= 2; the quadrant modulo 4 (Payne and Hanek, 1983, in the
-/// 96-bit integer form of ARM's optimized-routines).
+/// x mod pi/2 in double from the bits of 4/pi, for finite |x| >= 2; the quadrant modulo 4 (Payne and Hanek, 1983, in
+/// the 96-bit integer form of ARM's optimized-routines).
 static __attribute__((noinline)) double reduce_huge(float x, int32_t* quadrant) {
   // 4/pi, 32 bits from every eighth.
-  static const uint32_t kFourOverPi[24] = {
-      0xa2,       0xa2f9,     0xa2f983,   0xa2f9836e, 0xf9836e4e, 0x836e4e44, 0x6e4e4415, 0x4e441529,
-      0x441529fc, 0x1529fc27, 0x29fc2757, 0xfc2757d1, 0x2757d1f5, 0x57d1f534, 0xd1f534dd, 0xf534ddc0,
-      0x34ddc0db, 0xddc0db62, 0xc0db6295, 0xdb629599, 0x6295993c, 0x95993c43, 0x993c4390, 0x3c439041};
+  static const uint32_t kFourOverPi[24] = {0xa2,       0xa2f9,     0xa2f983,   0xa2f9836e, 0xf9836e4e, 0x836e4e44,
+                                           0x6e4e4415, 0x4e441529, 0x441529fc, 0x1529fc27, 0x29fc2757, 0xfc2757d1,
+                                           0x2757d1f5, 0x57d1f534, 0xd1f534dd, 0xf534ddc0, 0x34ddc0db, 0xddc0db62,
+                                           0xc0db6295, 0xdb629599, 0x6295993c, 0x95993c43, 0x993c4390, 0x3c439041};
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   const uint32_t* part = &kFourOverPi[(bits >> 26) & 15];
@@ -239,7 +242,7 @@ NABI_INLINE Vec sin_quadrant(Vec r, IVec quadrant) {
 NABI_MATH Vec sin(Vec x) {
   IVec quadrant;
   const Vec r = reduce_quadrant(x, quadrant);
-  return sin_quadrant(r, quadrant);
+  return keep_zero(x, sin_quadrant(r, quadrant));
 }
 NABI_MATH Vec cos(Vec x) {
   IVec quadrant;
@@ -251,7 +254,7 @@ NABI_MATH Vec tan(Vec x) {
   const Vec r = reduce_quadrant(x, quadrant);
   const Vec s = sin_core(r), c = cos_core(r);
   const Mask odd = igt(quadrant & isplat(1), isplat(0));
-  return select(odd, -c, s) / select(odd, s, c);
+  return keep_zero(x, select(odd, -c, s) / select(odd, s, c));
 }
 
 /// log(x) as high + low for positive normal x: 2 atanh((m-1)/(m+1)) + e ln2 in double-float arithmetic (after N. Juffa,

@@ -118,7 +118,7 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
   const float* a = reinterpret_cast<const float*>(args.ptr[0]);
   const float* b = reinterpret_cast<const float*>(args.ptr[1]);
   float* panel = reinterpret_cast<float*>(scratch);
-  bool ready = false;  // A^T of the swapped form is in scratch
+  bool ready = false;                                              // A^T of the swapped form is in scratch
   int64_t packed_product = -1, packed_column = -1, packed_k = -1;  // what the panel holds
   for (int64_t task = first; task < last; ++task) {
     const Block block = block_of(q, task);

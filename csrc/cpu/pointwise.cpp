@@ -23,7 +23,7 @@ struct Floats {
   NABI_INLINE Result operator op(Floats a, Floats b) { return expression; }
 NABI_OPERATOR(Floats, +, a.v + b.v)
 NABI_OPERATOR(Floats, -, a.v - b.v)
-NABI_OPERATOR(Floats, *, a.v * b.v)
+NABI_OPERATOR(Floats, *, a.v* b.v)
 NABI_OPERATOR(Floats, /, a.v / b.v)
 NABI_OPERATOR(Mask, <, lt(a.v, b.v))
 NABI_OPERATOR(Mask, <=, le(a.v, b.v))
@@ -37,12 +37,14 @@ NABI_INLINE Floats select(Mask m, Floats a, Floats b) { return select(m, a.v, b.
 
 #define NABI_FUNCTION(name) \
   NABI_INLINE Floats name(Floats a) { return name(a.v); }
-NABI_FUNCTION(abs) NABI_FUNCTION(sqrt) NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint)
-NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log) NABI_FUNCTION(log1p) NABI_FUNCTION(tanh)
-NABI_FUNCTION(erf) NABI_FUNCTION(sigmoid) NABI_FUNCTION(softplus) NABI_FUNCTION(sin) NABI_FUNCTION(cos)
-NABI_FUNCTION(tan)
+NABI_FUNCTION(abs)
+NABI_FUNCTION(sqrt) NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1)
+    NABI_FUNCTION(log) NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sigmoid)
+        NABI_FUNCTION(softplus) NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
 #undef NABI_FUNCTION
-NABI_INLINE Floats max(Floats a, Floats b) { return max(a.v, b.v); }
+            NABI_INLINE Floats max(Floats a, Floats b) {
+  return max(a.v, b.v);
+}
 NABI_INLINE Floats maximum(Floats a, Floats b) { return maximum(a.v, b.v); }
 NABI_INLINE Floats minimum(Floats a, Floats b) { return minimum(a.v, b.v); }
 NABI_INLINE Floats pow(Floats a, Floats b) { return pow(a.v, b.v); }
@@ -129,7 +131,8 @@ void choose(char* out, const char* const* in, int64_t n, const PointwiseStep&) {
     }
     NABI_INLINE void operator()(int64_t i, int rest) const {
       const Mask m = load_bool(condition + i, rest);
-      put(out, i, Floats(select(m, scalars & 2 ? one_a : load(a + i, rest), scalars & 1 ? one_b : load(b + i, rest))), rest);
+      put(out, i, Floats(select(m, scalars & 2 ? one_a : load(a + i, rest), scalars & 1 ? one_b : load(b + i, rest))),
+          rest);
     }
   };
   const float *a = floats(in[1]), *b = floats(in[2]);
@@ -137,13 +140,13 @@ void choose(char* out, const char* const* in, int64_t n, const PointwiseStep&) {
 }
 
 // The rows as types.
-#define NABI_ROW1(name, expression)                                                             \
-  struct row_##name {                                                                           \
+#define NABI_ROW1(name, expression)                                                               \
+  struct row_##name {                                                                             \
     static NABI_INLINE auto value(Floats x, [[maybe_unused]] Floats alpha) { return expression; } \
   };
-#define NABI_ROW2(name, expression)                                                \
-  struct row_##name {                                                              \
-    static NABI_INLINE auto value(Floats a, Floats b) { return expression; }       \
+#define NABI_ROW2(name, expression)                                          \
+  struct row_##name {                                                        \
+    static NABI_INLINE auto value(Floats a, Floats b) { return expression; } \
   };
 #define NABI_UNARY(name, dtypes, cost, value, gradient) NABI_ROW1(name, value)
 #define NABI_STEP(name, dtypes, cost, value) NABI_ROW1(name, value)
@@ -287,12 +290,21 @@ void pointwise(const Args& args, int64_t first, int64_t last, char* scratch) {
       at[s] = slot.place == PointwisePlace::kStream ? args.ptr[slot.at] + start * slot.size
                                                     : scratch + slot.offset + start % slot.period * slot.size;
     }
+    if (p.ahead > 0) {
+      const int64_t from = start + p.ahead, to = from + n < p.count ? from + n : p.count;
+      for (int s = 0; s < p.moving; ++s) {
+        if (slots[s].place != PointwisePlace::kStream) continue;
+        const char* address = args.ptr[slots[s].at];
+        for (int64_t b = from * slots[s].size; b < to * slots[s].size; b += 64) __builtin_prefetch(address + b);
+      }
+    }
     for (int i = 0; i < p.expands; ++i) {
       expand(expands[i], args.ptr[expands[i].from], at[expands[i].to], start, n);
     }
     for (int i = 0; i < p.steps; ++i) run_step(steps[i], at, n);
     for (int i = 0; i < p.copies; ++i) {
-      memcpy(args.ptr[copies[i].to] + start * copies[i].size, at[copies[i].from], static_cast<size_t>(n * copies[i].size));
+      memcpy(args.ptr[copies[i].to] + start * copies[i].size, at[copies[i].from],
+             static_cast<size_t>(n * copies[i].size));
     }
   }
 }

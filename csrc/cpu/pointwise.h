@@ -74,7 +74,8 @@ struct PointwiseSlot {
 
 inline constexpr int kPointwiseRank = 8;
 
-/// Copies a block of a broadcast operand to scratch, outermost dimension first; strides are in elements, the last 0 or 1.
+/// Copies a block of a broadcast operand to scratch, outermost dimension first; strides are in elements, the last 0
+/// or 1.
 struct PointwiseExpand {
   int32_t from;  // operand
   int32_t to;    // slot
@@ -93,11 +94,12 @@ struct PointwiseCopy {
 
 /// Followed by slots, expands, steps of the prologue (once a call), steps, copies and numbers, at byte offsets.
 struct PointwiseParams {
-  int64_t count;            // elements
-  int64_t block;            // elements
+  int64_t count;  // elements
+  int64_t block;  // elements
   int64_t blocks_per_task;
-  int32_t slots, moving;    // the first `moving` slots change from block to block
+  int32_t slots, moving;  // the first `moving` slots change from block to block
   int32_t expands, prologue, steps, copies;
+  int64_t ahead;            // elements to fetch ahead of the block; 0 where the hardware does it
   int64_t slots_at, expands_at, steps_at, copies_at;
 };
 

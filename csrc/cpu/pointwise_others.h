@@ -1,4 +1,5 @@
-// csrc/cpu/pointwise_others.h -- block functions for float64, integers and bools, casts and fills; part of pointwise.cpp
+// csrc/cpu/pointwise_others.h -- block functions for float64, integers and bools, casts and fills; part of
+// pointwise.cpp
 //
 // Compiled for the generic instruction set only. float64 uses the C library: its bits are not promised.
 #pragma once
@@ -116,11 +117,13 @@ struct Number {
 
 #define NABI_FUNCTION(name) \
   NABI_INLINE Number<double> name(Number<double> a) { return __builtin_##name(a.v); }
-NABI_FUNCTION(sqrt) NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp)
-NABI_FUNCTION(expm1) NABI_FUNCTION(log) NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf)
-NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
+NABI_FUNCTION(sqrt)
+NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log)
+    NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
 #undef NABI_FUNCTION
-NABI_INLINE Number<double> sigmoid(Number<double> a) { return 1.0 / (1.0 + __builtin_exp(-a.v)); }
+        NABI_INLINE Number<double> sigmoid(Number<double> a) {
+  return 1.0 / (1.0 + __builtin_exp(-a.v));
+}
 NABI_INLINE Number<double> softplus(Number<double> a) {
   return (a.v < 0 ? 0.0 : a.v) + __builtin_log1p(__builtin_exp(-__builtin_fabs(a.v)));
 }
@@ -141,7 +144,8 @@ template <class T, class Row>
 void other1(char* out, const char* const* in, int64_t n, const PointwiseStep& self) {
   using R = decltype(plain(Row::value(Number<T>(0), Number<T>(0))));
   const T* x = as<T>(in[0]);
-  for (int64_t i = 0; i < n; ++i) reinterpret_cast<R*>(out)[i] = plain(Row::value(Number<T>(x[i]), Number<T>(self.alpha)));
+  for (int64_t i = 0; i < n; ++i)
+    reinterpret_cast<R*>(out)[i] = plain(Row::value(Number<T>(x[i]), Number<T>(self.alpha)));
 }
 
 template <class T, class Row>
@@ -181,7 +185,8 @@ template <class To, class From>
 NABI_INLINE To convert(From x) {
   if constexpr (kIsFloat<From> && !kIsFloat<To>) {
     if constexpr (sizeof(To) == 4) {
-      return x > static_cast<From>(-2147483649.0) && x < static_cast<From>(2147483648.0) ? static_cast<To>(x) : INT32_MIN;
+      return x > static_cast<From>(-2147483649.0) && x < static_cast<From>(2147483648.0) ? static_cast<To>(x)
+                                                                                         : INT32_MIN;
     } else {
       const bool fits = x >= static_cast<From>(-9223372036854775808.0) && x < static_cast<From>(9223372036854775808.0);
       return static_cast<To>(fits ? static_cast<int64_t>(x) : INT64_MIN);
@@ -205,9 +210,9 @@ struct Cast<From, Bool> {
 };
 
 // The rows as types, for any T that they take.
-#define NABI_ROW1(name, expression)                                                                   \
-  template <class T>                                                                                  \
-  struct other_##name {                                                                               \
+#define NABI_ROW1(name, expression)                                                                     \
+  template <class T>                                                                                    \
+  struct other_##name {                                                                                 \
     static NABI_INLINE auto value(Number<T> x, [[maybe_unused]] Number<T> alpha) { return expression; } \
   };
 #define NABI_ROW2(name, expression)                                                \
@@ -241,16 +246,16 @@ constexpr PointwiseBlock other() {
   }
 }
 
-#define NABI_RUN(name, one, dtypes)                                                                                \
-  {nullptr,                                                      /* f32 */                                         \
-   other<other_##name, double, one, ((dtypes) & 1) != 0>(),      /* f64 */                                         \
-   other<other_##name, int32_t, one, ((dtypes) & 2) != 0>(),     /* i32 */                                         \
-   other<other_##name, int64_t, one, ((dtypes) & 2) != 0>(),     /* i64 */                                         \
-   other<other_##name, uint8_t, one, ((dtypes) & 4) != 0>(),     /* bool */                                        \
-   other<other_##name, uint8_t, one, ((dtypes) & 2) != 0>()},    /* u8 */
+#define NABI_RUN(name, one, dtypes)                                      \
+  {nullptr,                                                   /* f32 */  \
+   other<other_##name, double, one, ((dtypes) & 1) != 0>(),   /* f64 */  \
+   other<other_##name, int32_t, one, ((dtypes) & 2) != 0>(),  /* i32 */  \
+   other<other_##name, int64_t, one, ((dtypes) & 2) != 0>(),  /* i64 */  \
+   other<other_##name, uint8_t, one, ((dtypes) & 4) != 0>(),  /* bool */ \
+   other<other_##name, uint8_t, one, ((dtypes) & 2) != 0>()}, /* u8 */
 
-#define NABI_CAST(From)                                                                                    \
-  {Cast<From, float>::run,   Cast<From, double>::run, Cast<From, int32_t>::run,                            \
+#define NABI_CAST(From)                                                         \
+  {Cast<From, float>::run,   Cast<From, double>::run, Cast<From, int32_t>::run, \
    Cast<From, int64_t>::run, Cast<From, Bool>::run,   Cast<From, uint8_t>::run},
 
 constexpr PointwiseOthers kOtherBlocks = {
@@ -269,7 +274,8 @@ constexpr PointwiseOthers kOtherBlocks = {
          other_choose<uint8_t>},
     },
     {NABI_CAST(float) NABI_CAST(double) NABI_CAST(int32_t) NABI_CAST(int64_t) NABI_CAST(uint8_t) NABI_CAST(uint8_t)},
-    {nullptr, other_fill<uint8_t>, nullptr, nullptr, other_fill<uint32_t>, nullptr, nullptr, nullptr, other_fill<uint64_t>},
+    {nullptr, other_fill<uint8_t>, nullptr, nullptr, other_fill<uint32_t>, nullptr, nullptr, nullptr,
+     other_fill<uint64_t>},
 };
 #undef NABI_RUN
 #undef NABI_CAST

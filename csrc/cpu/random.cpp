@@ -147,11 +147,21 @@ void random_bernoulli(const Args& args, int64_t first, int64_t last, char*) {
       const int n = lanes(p.total - at);
       const uint32_t ones = bits(lt(to_float(srl(words.w[w], 8)) * splat(0x1p-24f), splat(p.a)));
       switch (static_cast<DType>(p.dtype)) {
-        case DType::f32: put_bits<float>(args.ptr[1], at, ones, n); break;
-        case DType::f64: put_bits<double>(args.ptr[1], at, ones, n); break;
-        case DType::i32: put_bits<int32_t>(args.ptr[1], at, ones, n); break;
-        case DType::i64: put_bits<int64_t>(args.ptr[1], at, ones, n); break;
-        default: put_bits<uint8_t>(args.ptr[1], at, ones, n); break;
+        case DType::f32:
+          put_bits<float>(args.ptr[1], at, ones, n);
+          break;
+        case DType::f64:
+          put_bits<double>(args.ptr[1], at, ones, n);
+          break;
+        case DType::i32:
+          put_bits<int32_t>(args.ptr[1], at, ones, n);
+          break;
+        case DType::i64:
+          put_bits<int64_t>(args.ptr[1], at, ones, n);
+          break;
+        default:
+          put_bits<uint8_t>(args.ptr[1], at, ones, n);
+          break;
       }
     }
   }

@@ -1,7 +1,8 @@
 // csrc/cpu/reduce.cpp -- reductions over any axes, with an order of operations that depends on shapes alone
 //
-// float32: in a line, vector i goes to accumulator i mod 4 (rows) or element i to accumulator i mod 4 (columns); the four
-// are combined as (0, 1), (2, 3), rows then fold their sixteen lanes by a tree; chunks are combined by a binary tree.
+// float32: in a line, vector i goes to accumulator i mod 4 (rows) or element i to accumulator i mod 4 (columns); the
+// four are combined as (0, 1), (2, 3), rows then fold their sixteen lanes by a tree; chunks are combined by a binary
+// tree.
 #include "cpu/reduce.h"
 
 #include "cpu/kernels.h"
@@ -133,9 +134,14 @@ NABI_INLINE void reduce_columns(const ReduceParams& p, const float* x, const Ran
       for (int v = 0; v < kVecs; ++v) {
         const Vec y = n == kLanes ? load(line + v * kLanes) : load(line + v * kLanes, n);
         switch (c) {  // constant indices keep the accumulators in registers
-          case 0: acc[0][v] = f(v).take(acc[0][v], y); break;
-          case 1: acc[1][v] = f(v).take(acc[1][v], y); break;
-          default: acc[2][v] = f(v).take(acc[2][v], y);
+          case 0:
+            acc[0][v] = f(v).take(acc[0][v], y);
+            break;
+          case 1:
+            acc[1][v] = f(v).take(acc[1][v], y);
+            break;
+          default:
+            acc[2][v] = f(v).take(acc[2][v], y);
         }
       }
     }
@@ -200,10 +206,17 @@ void reduce_f32(const Args& args, int64_t first, int64_t last, char*) {
     const int64_t end = begin + p.units_per_task < p.units ? begin + p.units_per_task : p.units;
     float* out = reinterpret_cast<float*>(args.ptr[p.chunks == 1 ? 1 : 2]) + chunk * p.outputs;
     switch (p.op) {
-      case ReduceOp::kMax: reduce<Max>(p, x, out, chunk, begin, end); break;
-      case ReduceOp::kMin: reduce<Min>(p, x, out, chunk, begin, end); break;
-      case ReduceOp::kProd: reduce<Prod>(p, x, out, chunk, begin, end); break;
-      default: reduce<Sum>(p, x, out, chunk, begin, end);
+      case ReduceOp::kMax:
+        reduce<Max>(p, x, out, chunk, begin, end);
+        break;
+      case ReduceOp::kMin:
+        reduce<Min>(p, x, out, chunk, begin, end);
+        break;
+      case ReduceOp::kProd:
+        reduce<Prod>(p, x, out, chunk, begin, end);
+        break;
+      default:
+        reduce<Sum>(p, x, out, chunk, begin, end);
     }
   }
 }
@@ -211,7 +224,8 @@ void reduce_f32(const Args& args, int64_t first, int64_t last, char*) {
 template <class Op>
 NABI_INLINE Vec combine(float* cell, int64_t n) {
   while (n > 1) {  // neighbours first; an odd one out waits
-    for (int64_t i = 0; i + 1 < n; i += 2) store(cell + i / 2 * kLanes, Op::join(load(cell + i * kLanes), load(cell + (i + 1) * kLanes)));
+    for (int64_t i = 0; i + 1 < n; i += 2)
+      store(cell + i / 2 * kLanes, Op::join(load(cell + i * kLanes), load(cell + (i + 1) * kLanes)));
     if (n & 1) store(cell + n / 2 * kLanes, load(cell + (n - 1) * kLanes));
     n = (n + 1) / 2;
   }
@@ -230,10 +244,17 @@ void reduce_combine_f32(const Args& args, int64_t first, int64_t last, char* scr
     for (int64_t c = 0; c < p.chunks; ++c) store(cell + c * kLanes, load(parts + c * p.outputs + o, n));
     Vec y;
     switch (p.op) {
-      case ReduceOp::kMax: y = combine<Max>(cell, p.chunks); break;
-      case ReduceOp::kMin: y = combine<Min>(cell, p.chunks); break;
-      case ReduceOp::kProd: y = combine<Prod>(cell, p.chunks); break;
-      default: y = combine<Sum>(cell, p.chunks);
+      case ReduceOp::kMax:
+        y = combine<Max>(cell, p.chunks);
+        break;
+      case ReduceOp::kMin:
+        y = combine<Min>(cell, p.chunks);
+        break;
+      case ReduceOp::kProd:
+        y = combine<Prod>(cell, p.chunks);
+        break;
+      default:
+        y = combine<Sum>(cell, p.chunks);
     }
     store(out + o, p.divisor == 1 ? y : y / splat(static_cast<float>(p.divisor)), n);
   }

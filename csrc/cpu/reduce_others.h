@@ -12,15 +12,23 @@ template <class T>
 NABI_INLINE T join(ReduceOp op, T a, T b) {
   switch (op) {
     case ReduceOp::kSum:
-      if constexpr (kFloating<T>) return a + b;
-      else return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+      if constexpr (kFloating<T>)
+        return a + b;
+      else
+        return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
     case ReduceOp::kProd:
-      if constexpr (kFloating<T>) return a * b;
-      else return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-    case ReduceOp::kMax: return b > a || b != b ? b : a;
-    case ReduceOp::kMin: return b < a || b != b ? b : a;
-    case ReduceOp::kAny: return static_cast<T>(a != 0 || b != 0);
-    case ReduceOp::kAll: return static_cast<T>(a != 0 && b != 0);
+      if constexpr (kFloating<T>)
+        return a * b;
+      else
+        return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    case ReduceOp::kMax:
+      return b > a || b != b ? b : a;
+    case ReduceOp::kMin:
+      return b < a || b != b ? b : a;
+    case ReduceOp::kAny:
+      return static_cast<T>(a != 0 || b != 0);
+    case ReduceOp::kAll:
+      return static_cast<T>(a != 0 && b != 0);
   }
   return a;
 }
@@ -47,12 +55,18 @@ T reduce_one(const ReduceParams& p, const T* x, const Range& range) {
 template <class T>
 T reduce_one(const ReduceParams& p, const T* x, const Range& range) {
   switch (p.op) {
-    case ReduceOp::kSum: return reduce_one<T, ReduceOp::kSum>(p, x, range);
-    case ReduceOp::kMax: return reduce_one<T, ReduceOp::kMax>(p, x, range);
-    case ReduceOp::kMin: return reduce_one<T, ReduceOp::kMin>(p, x, range);
-    case ReduceOp::kProd: return reduce_one<T, ReduceOp::kProd>(p, x, range);
-    case ReduceOp::kAny: return reduce_one<T, ReduceOp::kAny>(p, x, range);
-    case ReduceOp::kAll: return reduce_one<T, ReduceOp::kAll>(p, x, range);
+    case ReduceOp::kSum:
+      return reduce_one<T, ReduceOp::kSum>(p, x, range);
+    case ReduceOp::kMax:
+      return reduce_one<T, ReduceOp::kMax>(p, x, range);
+    case ReduceOp::kMin:
+      return reduce_one<T, ReduceOp::kMin>(p, x, range);
+    case ReduceOp::kProd:
+      return reduce_one<T, ReduceOp::kProd>(p, x, range);
+    case ReduceOp::kAny:
+      return reduce_one<T, ReduceOp::kAny>(p, x, range);
+    case ReduceOp::kAll:
+      return reduce_one<T, ReduceOp::kAll>(p, x, range);
   }
   return 0;
 }
@@ -103,20 +117,28 @@ void combine_other(const Args& args, const ReduceCombineParams& p, int64_t first
 void reduce_others(const Args& args, int64_t first, int64_t last, char*) {
   const ReduceParams& p = *static_cast<const ReduceParams*>(args.params);
   switch (p.dtype) {
-    case DType::f64: return reduce_other<double>(args, p, first, last);
-    case DType::i32: return reduce_other<int32_t>(args, p, first, last);
-    case DType::i64: return reduce_other<int64_t>(args, p, first, last);
-    default: return reduce_other<uint8_t>(args, p, first, last);
+    case DType::f64:
+      return reduce_other<double>(args, p, first, last);
+    case DType::i32:
+      return reduce_other<int32_t>(args, p, first, last);
+    case DType::i64:
+      return reduce_other<int64_t>(args, p, first, last);
+    default:
+      return reduce_other<uint8_t>(args, p, first, last);
   }
 }
 
 void reduce_combine_others(const Args& args, int64_t first, int64_t last, char* scratch) {
   const ReduceCombineParams& p = *static_cast<const ReduceCombineParams*>(args.params);
   switch (p.dtype) {
-    case DType::f64: return combine_other<double>(args, p, first, last, scratch);
-    case DType::i32: return combine_other<int32_t>(args, p, first, last, scratch);
-    case DType::i64: return combine_other<int64_t>(args, p, first, last, scratch);
-    default: return combine_other<uint8_t>(args, p, first, last, scratch);
+    case DType::f64:
+      return combine_other<double>(args, p, first, last, scratch);
+    case DType::i32:
+      return combine_other<int32_t>(args, p, first, last, scratch);
+    case DType::i64:
+      return combine_other<int64_t>(args, p, first, last, scratch);
+    default:
+      return combine_other<uint8_t>(args, p, first, last, scratch);
   }
 }
 
@@ -156,10 +178,14 @@ void arg_other(const Args& args, const ArgParams& p, int64_t first, int64_t last
 void arg_others(const Args& args, int64_t first, int64_t last, char*) {
   const ArgParams& p = *static_cast<const ArgParams*>(args.params);
   switch (p.dtype) {
-    case DType::f64: return arg_other<double>(args, p, first, last);
-    case DType::i32: return arg_other<int32_t>(args, p, first, last);
-    case DType::i64: return arg_other<int64_t>(args, p, first, last);
-    default: return arg_other<uint8_t>(args, p, first, last);
+    case DType::f64:
+      return arg_other<double>(args, p, first, last);
+    case DType::i32:
+      return arg_other<int32_t>(args, p, first, last);
+    case DType::i64:
+      return arg_other<int64_t>(args, p, first, last);
+    default:
+      return arg_other<uint8_t>(args, p, first, last);
   }
 }
 

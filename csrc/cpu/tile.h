@@ -37,13 +37,13 @@ struct Tile {
   float* c[kMaxRows];        // column 0 of row r of C
   const float* b;            // element (0, col) of B
   int64_t ldb;
-  int64_t ks, k;             // step along k within a segment, and a segment's length
-  int64_t n1, s1, n2, s2;    // outer and inner segments
-  int64_t col;               // first column of the tile in C, bias and mask
-  int32_t tail;              // columns in the last vector, 1..16
+  int64_t ks, k;           // step along k within a segment, and a segment's length
+  int64_t n1, s1, n2, s2;  // outer and inner segments
+  int64_t col;             // first column of the tile in C, bias and mask
+  int32_t tail;            // columns in the last vector, 1..16
   Start start;
-  const float* bias;         // of column 0
-  int64_t mask;              // distance from C to the mask laid out like it
+  const float* bias;  // of column 0
+  int64_t mask;       // distance from C to the mask laid out like it
   bool relu, masked;
 };
 
@@ -146,20 +146,34 @@ NABI_INLINE void run_tile(const Tile& t) {
 template <int NV>
 NABI_INLINE void run_rows(int rows, const Tile& t) {
   switch (rows) {
-    case 1: return run_tile<1, NV>(t);
-    case 2: return run_tile<2, NV>(t);
-    case 3: return run_tile<3, NV>(t);
-    case 4: return run_tile<4, NV>(t);
-    case 5: return run_tile<5, NV>(t);
-    case 6: return run_tile<6, NV>(t);
-    case 7: return run_tile<7, NV>(t);
-    case 8: return run_tile<8, NV>(t);
-    case 9: return run_tile<9, NV>(t);
-    case 10: return run_tile<10, NV>(t);
-    case 11: return run_tile<11, NV>(t);
-    case 12: return run_tile<12, NV>(t);
-    case 13: return run_tile<13, NV>(t);
-    case 14: return run_tile<14, NV>(t);
+    case 1:
+      return run_tile<1, NV>(t);
+    case 2:
+      return run_tile<2, NV>(t);
+    case 3:
+      return run_tile<3, NV>(t);
+    case 4:
+      return run_tile<4, NV>(t);
+    case 5:
+      return run_tile<5, NV>(t);
+    case 6:
+      return run_tile<6, NV>(t);
+    case 7:
+      return run_tile<7, NV>(t);
+    case 8:
+      return run_tile<8, NV>(t);
+    case 9:
+      return run_tile<9, NV>(t);
+    case 10:
+      return run_tile<10, NV>(t);
+    case 11:
+      return run_tile<11, NV>(t);
+    case 12:
+      return run_tile<12, NV>(t);
+    case 13:
+      return run_tile<13, NV>(t);
+    case 14:
+      return run_tile<14, NV>(t);
   }
 }
 

@@ -81,10 +81,9 @@ NABI_INLINE Vec floor(Vec a) { return {_mm256_round_ps(a.lo, 0x09), _mm256_round
 NABI_INLINE Vec ceil(Vec a) { return {_mm256_round_ps(a.lo, 0x0a), _mm256_round_ps(a.hi, 0x0a)}; }
 NABI_INLINE Vec trunc(Vec a) { return {_mm256_round_ps(a.lo, 0x0b), _mm256_round_ps(a.hi, 0x0b)}; }
 
-#define NABI_COMPARE(name, how)                                          \
-  NABI_INLINE Mask name(Vec a, Vec b) {                                  \
-    return {_mm256_castps_si256(_mm256_cmp_ps(a.lo, b.lo, how)),         \
-            _mm256_castps_si256(_mm256_cmp_ps(a.hi, b.hi, how))};        \
+#define NABI_COMPARE(name, how)                                                                                        \
+  NABI_INLINE Mask name(Vec a, Vec b) {                                                                                \
+    return {_mm256_castps_si256(_mm256_cmp_ps(a.lo, b.lo, how)), _mm256_castps_si256(_mm256_cmp_ps(a.hi, b.hi, how))}; \
   }
 NABI_COMPARE(lt, _CMP_LT_OQ)
 NABI_COMPARE(le, _CMP_LE_OQ)
@@ -106,9 +105,7 @@ NABI_INLINE Vec to_float(IVec a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvte
 
 NABI_INLINE IVec operator+(IVec a, IVec b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
 NABI_INLINE IVec operator-(IVec a, IVec b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
-NABI_INLINE IVec operator*(IVec a, IVec b) {
-  return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)};
-}
+NABI_INLINE IVec operator*(IVec a, IVec b) { return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)}; }
 NABI_INLINE IVec operator&(IVec a, IVec b) { return {a.lo & b.lo, a.hi & b.hi}; }
 NABI_INLINE IVec operator|(IVec a, IVec b) { return {a.lo | b.lo, a.hi | b.hi}; }
 NABI_INLINE IVec operator^(IVec a, IVec b) { return {a.lo ^ b.lo, a.hi ^ b.hi}; }

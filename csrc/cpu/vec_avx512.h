@@ -77,17 +77,25 @@ NABI_INLINE IVec srl(IVec a, int n) { return {_mm512_maskz_srli_epi32(0xffff, a.
 NABI_INLINE Mask ieq(IVec a, IVec b) { return {_mm512_cmpeq_epi32_mask(a.v, b.v)}; }
 NABI_INLINE Mask igt(IVec a, IVec b) { return {_mm512_cmpgt_epi32_mask(a.v, b.v)}; }
 
+/// n bytes, the rest 0. Whole vectors go without a mask: masked byte stores are slow on AMD.
+NABI_INLINE __m128i load_bytes(const uint8_t* p, int n) {
+  if (n >= kLanes) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm_maskz_loadu_epi8(mask_first(n).v, p);
+}
+NABI_INLINE void store_bytes(uint8_t* p, __m128i a, int n) {
+  if (n >= kLanes) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), a);
+  } else {
+    _mm_mask_storeu_epi8(p, mask_first(n).v, a);
+  }
+}
 NABI_INLINE Mask load_bool(const uint8_t* p, int n) {
-  const __m128i x = _mm_maskz_loadu_epi8(mask_first(n).v, p);
+  const __m128i x = load_bytes(p, n);
   return {_mm_test_epi8_mask(x, x)};
 }
-NABI_INLINE void store_bool(uint8_t* p, Mask m, int n) {
-  _mm_mask_storeu_epi8(p, mask_first(n).v, _mm_maskz_set1_epi8(m.v, 1));
-}
-NABI_INLINE IVec load_u8(const uint8_t* p, int n) {
-  return {_mm512_maskz_cvtepu8_epi32(0xffff, _mm_maskz_loadu_epi8(mask_first(n).v, p))};
-}
-NABI_INLINE void store_u8(uint8_t* p, IVec a, int n) { _mm512_mask_cvtepi32_storeu_epi8(p, mask_first(n).v, a.v); }
+NABI_INLINE void store_bool(uint8_t* p, Mask m, int n) { store_bytes(p, _mm_maskz_set1_epi8(m.v, 1), n); }
+NABI_INLINE IVec load_u8(const uint8_t* p, int n) { return {_mm512_maskz_cvtepu8_epi32(0xffff, load_bytes(p, n))}; }
+NABI_INLINE void store_u8(uint8_t* p, IVec a, int n) { store_bytes(p, _mm512_maskz_cvtepi32_epi8(0xffff, a.v), n); }
 
 NABI_INLINE void mul32wide(IVec a, IVec b, IVec& hi, IVec& lo) {
   const __m512i even = _mm512_maskz_mul_epu32(0xff, a.v, b.v);

@@ -2,7 +2,8 @@
 //
 //   greater(r0, #0); leaky_relu{alpha=0.2}(r1); select(r2, r3, #0) -> r4
 //
-// A number has the dtype of the registers beside it; where there are none, the text says which: select(r0, #1, #0):float64
+// A number has the dtype of the registers beside it; where there are none, the text says which: select(r0, #1,
+// #0):float64
 #include "graph/pointwise.h"
 
 #include <cctype>
@@ -94,8 +95,8 @@ class Parser {
   int reg() {
     expect("r");
     const int out = std::atoi(word().c_str());
-    check<InternalError>(out >= 0 && static_cast<std::size_t>(out) < dtypes_.size(), "pointwise code has no register ", out,
-                         ": ", text_);
+    check<InternalError>(out >= 0 && static_cast<std::size_t>(out) < dtypes_.size(), "pointwise code has no register ",
+                         out, ": ", text_);
     return out;
   }
 

@@ -11,8 +11,8 @@ using List = std::vector<std::int64_t>;
 /// The attributes that the three ops share, checked.
 void check_attrs(const std::string& name, const Attrs& attrs) {
   const List &strides = attrs.list("strides"), &dilation = attrs.list("dilation"), &padding = attrs.list("padding");
-  check(strides.size() == 2 && strides[0] >= 1 && strides[1] >= 1, name,
-        ": requires two strides of at least 1, got ", to_string(strides));
+  check(strides.size() == 2 && strides[0] >= 1 && strides[1] >= 1, name, ": requires two strides of at least 1, got ",
+        to_string(strides));
   check(dilation.size() == 2 && dilation[0] >= 1 && dilation[1] >= 1, name,
         ": requires two dilation rates of at least 1, got ", to_string(dilation));
   check(padding.size() == 4, name, ": requires padding (top, bottom, left, right), got ", to_string(padding));
@@ -146,10 +146,8 @@ OpDef conv_op(const char* name, int max_inputs, std::vector<AttrDef> more, void 
   op.family = "conv";
   op.min_inputs = 2;
   op.max_inputs = max_inputs;
-  op.attrs = {{"strides", List{}, true},
-              {"dilation", List{1, 1}},
-              {"padding", List{}, true},
-              {"groups", std::int64_t{1}}};
+  op.attrs = {
+      {"strides", List{}, true}, {"dilation", List{1, 1}}, {"padding", List{}, true}, {"groups", std::int64_t{1}}};
   op.attrs.insert(op.attrs.end(), more.begin(), more.end());
   op.type = type;
   op.gradient = gradient;

@@ -31,8 +31,9 @@ Type joined(const TypeArgs& args, unsigned dtypes, std::size_t first = 0) {
   Type out{args.inputs[first].dtype, args.inputs[0].shape};
   for (std::size_t i = 1; i < args.inputs.size(); ++i) {
     out.shape = broadcast(out.shape, args.inputs[i].shape, args.op.name);
-    check<TypeError>(i < first || args.inputs[i].dtype == out.dtype, args.op.name, ": requires operands of one dtype, got ",
-                     name_of(out.dtype), " and ", name_of(args.inputs[i].dtype));
+    check<TypeError>(i < first || args.inputs[i].dtype == out.dtype, args.op.name,
+                     ": requires operands of one dtype, got ", name_of(out.dtype), " and ",
+                     name_of(args.inputs[i].dtype));
   }
   return out;
 }
@@ -93,29 +94,29 @@ void give(const GradArgs& args, std::size_t i, const Expr& grad) {
 bool flows(const GradArgs& args, std::size_t i) { return args.upstream[0] != kNone && args.wanted[i]; }
 
 // One gradient function a row, in a namespace of its own: the op's name would hide the formula's.
-#define NABI_RULE(name, body)                                \
-  void gradient_##name(const GradArgs& args) {               \
-    using namespace formula;                                 \
-    const Expr y(args.graph, args.outputs[0]);               \
-    const Expr g(args.graph, args.upstream[0]);              \
-    body                                                     \
+#define NABI_RULE(name, body)                   \
+  void gradient_##name(const GradArgs& args) {  \
+    using namespace formula;                    \
+    const Expr y(args.graph, args.outputs[0]);  \
+    const Expr g(args.graph, args.upstream[0]); \
+    body                                        \
   }
-#define NABI_UNARY(name, dtypes, cost, value, gradient)                        \
-  NABI_RULE(name, if (flows(args, 0)) {                                        \
-    const Expr x(args.graph, args.inputs[0]);                                  \
-    give(args, 0, gradient);                                                   \
-  })
-#define NABI_ALPHA(name, initial, cost, value, gradient)                       \
-  NABI_RULE(name, if (flows(args, 0)) {                                        \
-    const Expr x(args.graph, args.inputs[0]);                                  \
-    const Expr alpha(args.attrs.number("alpha"));                              \
-    give(args, 0, gradient);                                                   \
-  })
-#define NABI_BINARY(name, dtypes, cost, traits, value, gradient_a, gradient_b) \
-  NABI_RULE(name, const Expr a(args.graph, args.inputs[0]);                    \
-            const Expr b(args.graph, args.inputs[1]);                          \
-            if (flows(args, 0)) give(args, 0, gradient_a);                     \
-            if (flows(args, 1)) give(args, 1, gradient_b);)
+#define NABI_UNARY(name, dtypes, cost, value, gradient) \
+  NABI_RULE(                                            \
+      name, if (flows(args, 0)) {                       \
+        const Expr x(args.graph, args.inputs[0]);       \
+        give(args, 0, gradient);                        \
+      })
+#define NABI_ALPHA(name, initial, cost, value, gradient) \
+  NABI_RULE(                                             \
+      name, if (flows(args, 0)) {                        \
+        const Expr x(args.graph, args.inputs[0]);        \
+        const Expr alpha(args.attrs.number("alpha"));    \
+        give(args, 0, gradient);                         \
+      })
+#define NABI_BINARY(name, dtypes, cost, traits, value, gradient_a, gradient_b)                        \
+  NABI_RULE(name, const Expr a(args.graph, args.inputs[0]); const Expr b(args.graph, args.inputs[1]); \
+            if (flows(args, 0)) give(args, 0, gradient_a); if (flows(args, 1)) give(args, 1, gradient_b);)
 #include "ops/elementwise.def"
 #undef NABI_RULE
 
@@ -134,7 +135,8 @@ void cast_gradient(const GradArgs& args) {
 }  // namespace
 
 void register_elementwise(std::vector<OpDef>& table) {
-  const auto row = [&](const char* name, int inputs, unsigned traits, std::vector<AttrDef> attrs, auto type, auto gradient) {
+  const auto row = [&](const char* name, int inputs, unsigned traits, std::vector<AttrDef> attrs, auto type,
+                       auto gradient) {
     table.push_back({name, "elementwise", inputs, inputs, kElementwise | traits, std::move(attrs), type, gradient});
   };
   const auto none = static_cast<void (*)(const GradArgs&)>(nullptr);

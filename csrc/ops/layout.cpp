@@ -176,8 +176,7 @@ void pad_gradient(const GradArgs& args) {
     strides[i] = interior[i] + 1;
     end[i] = shape[i] == 0 ? low[i] : low[i] + (shape[i] - 1) * strides[i] + 1;
   }
-  args.grads[0] =
-      args.graph.add1("slice", {args.upstream[0]}, {{"begin", low}, {"end", end}, {"strides", strides}});
+  args.grads[0] = args.graph.add1("slice", {args.upstream[0]}, {{"begin", low}, {"end", end}, {"strides", strides}});
 }
 
 // concat
@@ -188,8 +187,8 @@ void concat_type(const TypeArgs& args) {
   Shape shape = first.shape;
   shape[axis] = 0;
   for (const Type& x : args.inputs) {
-    check<TypeError>(x.dtype == first.dtype, args.op.name, ": requires inputs of one dtype, got ",
-                     name_of(first.dtype), " and ", name_of(x.dtype));
+    check<TypeError>(x.dtype == first.dtype, args.op.name, ": requires inputs of one dtype, got ", name_of(first.dtype),
+                     " and ", name_of(x.dtype));
     Shape other = x.shape;
     if (other.size() == shape.size()) other[axis] = first.shape[axis];
     check(other == first.shape, args.op.name, ": requires shapes that agree except on axis ", axis, ", got ",
@@ -252,8 +251,7 @@ void gather_gradient(const GradArgs& args) {
   if (!args.wanted[0]) return;
   const std::int64_t axis = args.attrs.integer("axis");
   const std::int64_t dim = args.graph.type(args.inputs[0]).shape[static_cast<std::size_t>(axis)];
-  args.grads[0] =
-      args.graph.add1("scatter_add", {args.inputs[1], args.upstream[0]}, {{"axis", axis}, {"dim", dim}});
+  args.grads[0] = args.graph.add1("scatter_add", {args.inputs[1], args.upstream[0]}, {{"axis", axis}, {"dim", dim}});
 }
 
 void scatter_add_type(const TypeArgs& args) {
@@ -262,10 +260,10 @@ void scatter_add_type(const TypeArgs& args) {
   check_index(args, index);
   const bool adds = updates.dtype != DType::boolean && updates.dtype != DType::u8;
   check<TypeError>(adds, args.op.name, ": requires updates of a number type, got ", name_of(updates.dtype));
-  check(rank_of(updates) >= rank_of(index), args.op.name, ": requires updates to have at least the rank of indices, got ",
-        to_string(updates.shape), " and ", to_string(index.shape));
-  const auto axis =
-      static_cast<Shape::difference_type>(check_axis(args, rank_of(updates) - rank_of(index) + 1));
+  check(rank_of(updates) >= rank_of(index), args.op.name,
+        ": requires updates to have at least the rank of indices, got ", to_string(updates.shape), " and ",
+        to_string(index.shape));
+  const auto axis = static_cast<Shape::difference_type>(check_axis(args, rank_of(updates) - rank_of(index) + 1));
   const auto first = updates.shape.begin() + axis;
   check(std::equal(index.shape.begin(), index.shape.end(), first), args.op.name,
         ": requires updates to have the shape of indices at axis ", axis, ", got ", to_string(updates.shape), " and ",
@@ -281,8 +279,7 @@ void scatter_add_type(const TypeArgs& args) {
 
 void scatter_add_gradient(const GradArgs& args) {
   if (!args.wanted[1]) return;
-  args.grads[1] =
-      args.graph.add1("gather", {args.upstream[0], args.inputs[0]}, {{"axis", args.attrs.integer("axis")}});
+  args.grads[1] = args.graph.add1("gather", {args.upstream[0], args.inputs[0]}, {{"axis", args.attrs.integer("axis")}});
 }
 
 // one_hot, iota

@@ -21,8 +21,8 @@ void check_axes(const TypeArgs& args) {
 
 void check_not_empty(const TypeArgs& args, const List& axes) {
   for (std::int64_t axis : axes) {
-    check(args.inputs[0].shape[static_cast<std::size_t>(axis)] > 0, args.op.name, ": requires at least one element, got shape ",
-          to_string(args.inputs[0].shape));
+    check(args.inputs[0].shape[static_cast<std::size_t>(axis)] > 0, args.op.name,
+          ": requires at least one element, got shape ", to_string(args.inputs[0].shape));
   }
 }
 
@@ -37,7 +37,8 @@ void reduce_type(const TypeArgs& args) {
   check<TypeError>(ok, args.op.name, ": requires ", kNames[accepts], " input, got ", name_of(dtype));
   check_axes(args);
   if (!empty_ok) check_not_empty(args, args.attrs.list("axes"));
-  args.outputs.push_back({dtype, reduced_shape(args.inputs[0].shape, args.attrs.list("axes"), args.attrs.flag("keepdims"))});
+  args.outputs.push_back(
+      {dtype, reduced_shape(args.inputs[0].shape, args.attrs.list("axes"), args.attrs.flag("keepdims"))});
 }
 
 void arg_type(const TypeArgs& args) {
@@ -60,7 +61,9 @@ struct Parts {
     for (std::int64_t axis : axes) out *= static_cast<double>(shape[static_cast<std::size_t>(axis)]);
     return out;
   }
-  ValueId sum(ValueId value) const { return graph.add1("reduce_sum", {value}, {{"axes", axes}, {"keepdims", keepdims()}}); }
+  ValueId sum(ValueId value) const {
+    return graph.add1("reduce_sum", {value}, {{"axes", axes}, {"keepdims", keepdims()}});
+  }
   bool keepdims() const { return args.attrs.flag("keepdims"); }
   DType dtype() const { return graph.type(args.inputs[0]).dtype; }
   ValueId number(double value) const { return graph.constant(value, dtype()); }
@@ -103,8 +106,7 @@ void product_gradient(const GradArgs& args) {
   const ValueId zero = graph.add1("equal", {x, parts.number(0)});
   const ValueId zeros = parts.sum(graph.add1("cast", {zero}, {{"dtype", name_of(parts.dtype())}}));
   const ValueId filled = graph.add1("select", {zero, parts.number(1), x});
-  const ValueId rest =
-      graph.add1("reduce_prod", {filled}, {{"axes", parts.axes}, {"keepdims", parts.keepdims()}});
+  const ValueId rest = graph.add1("reduce_prod", {filled}, {{"axes", parts.axes}, {"keepdims", parts.keepdims()}});
   const ValueId scaled = graph.add1("multiply", {args.upstream[0], rest});
   const ValueId one_zero =
       graph.add1("select", {graph.add1("equal", {zeros, parts.number(1)}), scaled, parts.number(0)});

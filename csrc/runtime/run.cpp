@@ -95,7 +95,9 @@ void Run::make_groups() {
   }
   for (std::size_t i = 0; i < groups_.size(); ++i) next_task_.emplace_back(0);
   const double steps = static_cast<double>(request_.last - request_.first);
-  if (shared_cost * steps < kRegionCost && !sharing_forced()) threads_ = 1;
+  // A team needs a shared group besides the serial last one: the barrier between them is what keeps the end of a step
+  // from being decided before every worker has read how the step before ended.
+  if (groups_.size() == 1 || (shared_cost * steps < kRegionCost && !sharing_forced())) threads_ = 1;
 }
 
 std::int64_t Run::go() {

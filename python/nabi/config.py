@@ -183,6 +183,20 @@ def is_unsafe_deserialization_enabled() -> bool:
     return bool(_settings["unsafe_deserialization"])
 
 
+def dtype_policy() -> Any:
+    """The policy of layers that are given none."""
+    from nabi import dtype_policies
+
+    return dtype_policies.dtype_policy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Sets the policy of layers that are given none: a `DTypePolicy` or its name."""
+    from nabi import dtype_policies
+
+    dtype_policies.set_dtype_policy(policy)
+
+
 def set_num_threads(count: int | None) -> None:
     """Sets how many threads a run may use; None goes back to `OMP_NUM_THREADS` or the machine's CPUs.
 

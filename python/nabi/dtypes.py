@@ -6,16 +6,22 @@ are names that data may come in. Source of the lattice: JAX's type promotion, as
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import Any
 
 import numpy as np
 
 from nabi import config
-import contextlib
 
 #: What a tensor of the core can hold.
 CORE_DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
+
+# Keras's groups of dtype names.
+BOOL_TYPES = ("bool",)
+INT_TYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
+FLOAT8_TYPES = ("float8_e4m3fn", "float8_e5m2")
 
 ALLOWED_DTYPES = (
     "float16",

@@ -8,12 +8,14 @@ counter-based generator, so they depend on neither machine nor threads.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from nabi import objects, random
 from nabi.dtypes import standardize_dtype
 from nabi.names import to_snake_case
@@ -146,12 +148,13 @@ class STFT(Initializer):
 
     Args:
         side: "real" or "imag".
-        window: "hann", "hamming", "blackman", "bartlett", "boxcar", an array of frame_length values, or None.
+        window: "hann", "hamming", "blackman", "bartlett", "boxcar" or, with SciPy, any name `scipy.signal.get_window`
+            knows; an array of frame_length values; or None.
         scaling: "density" (L2), "spectrum" (L1) or None.
         periodic: the window is periodic.
 
     Raises:
-        ValueError: bad side, scaling or window length. NotImplementedError: any other window name.
+        ValueError: bad side, scaling or window length. NotImplementedError: another window name, without SciPy.
     """
 
     def __init__(
@@ -205,10 +208,14 @@ _COSINE_WINDOWS = {"boxcar": (1.0,), "hann": (0.5, 0.5), "hamming": (0.54, 0.46)
 def _window(name: str, length: int, periodic: bool) -> np.ndarray[Any, Any]:
     """The window of this name, float64 `(length,)`; definitions as in Harris, 1978."""
     if name not in _COSINE_WINDOWS and name != "bartlett":
-        raise NotImplementedError(
-            f"The window '{name}' is not available; use one of {sorted([*_COSINE_WINDOWS, 'bartlett'])} or pass the "
-            "window's values."
-        )
+        try:
+            windows = importlib.import_module("scipy.signal")
+        except ImportError:
+            raise NotImplementedError(
+                f"The window '{name}' needs SciPy; without it use one of {sorted([*_COSINE_WINDOWS, 'bartlett'])} or "
+                "pass the window's values."
+            ) from None
+        return np.asarray(windows.get_window(name, length, periodic), dtype=np.float64)
     if length == 1:
         return np.ones(1)
     t = np.arange(length) / (length if periodic else length - 1)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
+
 from nabi import config as nabi_config
 from nabi.trace import KerasTensor, Tensor, Variable
 
@@ -259,6 +260,18 @@ def _inner_config(obj: Any) -> Any:
     )
 
 
+class UnsafeObject(ValueError):
+    """A config brings its own Python code and safe mode is on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Requested the deserialization of {what}. This carries a potential risk of arbitrary code execution and "
+            "thus it is disallowed by default. If you trust the source of the artifact, you can override this error "
+            "by passing `safe_mode=False` to the loading function, or calling "
+            "`keras.config.enable_unsafe_deserialization()."
+        )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Configs to objects
 # ---------------------------------------------------------------------------------------------------------------------
@@ -364,12 +377,7 @@ def _deserialize_special(class_name: str, inner: dict[str, Any], safe_mode: bool
         return slice(*(deserialize_keras_object(inner[part]) for part in ("start", "stop", "step")))
     if class_name == "__lambda__":
         if safe_mode:
-            raise ValueError(
-                "Requested the deserialization of a Python lambda. This carries a potential risk of arbitrary code "
-                "execution and thus it is disallowed by default. If you trust the source of the artifact, you can "
-                "override this error by passing `safe_mode=False` to the loading function, or calling "
-                "`keras.config.enable_unsafe_deserialization()."
-            )
+            raise UnsafeObject("a Python lambda")
         value = inner["value"]
         value = value["config"].values() if isinstance(value, dict) else value
         code, defaults, closure = value

@@ -162,7 +162,7 @@ def _state(seed: Any) -> Any:
 def _float_dtype(dtype: Any, name: str) -> str:
     found = dtypes.core_dtype(dtype)
     if not dtypes.is_float(found):
-        raise ValueError(f"`keras.random.{name}` requires a floating point dtype. Received: dtype={dtype} ")
+        raise ValueError(f"`keras.random.{name}` requires a floating point `dtype`. Received: dtype={dtype} ")
     return found
 
 
@@ -223,7 +223,7 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: An
     """
     name = dtypes.core_dtype(dtype)
     if name not in ("uint8", "int32", "int64"):
-        raise ValueError(f"`keras.random.randint` requires an integer dtype. Received: dtype={dtype} ")
+        raise ValueError(f"`keras.random.randint` requires an integer `dtype`. Received: dtype={dtype} ")
     drawn = "int32" if name == "uint8" else name
     if isinstance(minval, (int, float, np.number)) and isinstance(maxval, (int, float, np.number)):
         found = _draw(_state(seed), "random_int", _dims(shape), drawn, int(minval), int(maxval))

@@ -85,6 +85,52 @@ def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bo
     return func(*structures)
 
 
+def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
+    """Applies `func` to what stands, in structures at least as deep, in place of each leaf of the shallow one.
+
+    Raises:
+        ValueError: a structure does not have the shallow one's form, or there is none.
+    """
+    if not structures:
+        raise ValueError("Cannot map over no sequences")
+    return _map_up_to(shallow_structure, func, structures)
+
+
+def _map_up_to(shallow: Any, func: Callable[..., Any], structures: tuple[Any, ...]) -> Any:
+    if not isinstance(shallow, (list, tuple, dict)):
+        return func(*structures)
+    for other in structures:
+        same = type(other) is type(shallow) and len(other) == len(shallow)
+        if not same or (isinstance(shallow, dict) and set(other) != set(shallow)):
+            raise ValueError(f"The structures don't have the same form: {shallow} and {other}")
+    rows = zip(*(_children(structure) for structure in structures), strict=True)
+    values = [_map_up_to(child, func, row) for child, row in zip(_children(shallow), rows, strict=True)]
+    return _like(shallow, values)
+
+
+def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
+    """Applies `func` to every structure within a structure and to its leaves.
+
+    What it gives replaces the part; None keeps it (and goes on inside it, when top-down); `MAP_TO_NONE` puts None.
+    """
+    if top_down:
+        found = func(structure)
+        if found is MAP_TO_NONE:
+            return None
+        if found is not None:
+            return found
+    if isinstance(structure, (list, tuple, dict)):
+        structure = _like(structure, [traverse(func, child, top_down) for child in _children(structure)])
+    if top_down:
+        return structure
+    found = func(structure)
+    return None if found is MAP_TO_NONE else structure if found is None else found
+
+
+class MAP_TO_NONE:  # noqa: N801 - Keras's name
+    """Given by a function to `traverse`, puts None."""
+
+
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
     """Puts the values of a flat sequence into the form of `structure`.
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from nabi import objects
 from nabi.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from nabi.layers.convolutional import Conv1D, Conv2D
-from nabi.layers.core import Activation, Dense, Identity, Lambda, Wrapper
+from nabi.layers.convolutional import Conv1D, Conv2D, Conv3D
+from nabi.layers.core import Activation, Dense, Identity, Lambda, Masking, Wrapper
 from nabi.layers.input_layer import Input, InputLayer
 from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
@@ -31,12 +31,16 @@ from nabi.layers.normalization import BatchNormalization
 from nabi.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
+    AveragePooling3D,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
     MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
 )
 from nabi.layers.preprocessing import Rescaling
 from nabi.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
@@ -44,14 +48,19 @@ from nabi.layers.reshaping import Flatten, Permute, RepeatVector, Reshape, ZeroP
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution3D = Conv3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D
 
 _CLASSES = (
     Activation,
@@ -60,10 +69,12 @@ _CLASSES = (
     Average,
     AveragePooling1D,
     AveragePooling2D,
+    AveragePooling3D,
     BatchNormalization,
     Concatenate,
     Conv1D,
     Conv2D,
+    Conv3D,
     Dense,
     Dropout,
     ELU,
@@ -71,8 +82,10 @@ _CLASSES = (
     GaussianNoise,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
     Identity,
     InputLayer,
     InputSpec,
@@ -81,6 +94,8 @@ _CLASSES = (
     LeakyReLU,
     MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
+    Masking,
     Maximum,
     Minimum,
     Multiply,
@@ -98,14 +113,19 @@ _CLASSES = (
 _ALIASES = {
     "AvgPool1D": AvgPool1D,
     "AvgPool2D": AvgPool2D,
+    "AvgPool3D": AvgPool3D,
     "Convolution1D": Convolution1D,
     "Convolution2D": Convolution2D,
+    "Convolution3D": Convolution3D,
     "GlobalAvgPool1D": GlobalAvgPool1D,
     "GlobalAvgPool2D": GlobalAvgPool2D,
+    "GlobalAvgPool3D": GlobalAvgPool3D,
     "GlobalMaxPool1D": GlobalMaxPool1D,
     "GlobalMaxPool2D": GlobalMaxPool2D,
+    "GlobalMaxPool3D": GlobalMaxPool3D,
     "MaxPool1D": MaxPool1D,
     "MaxPool2D": MaxPool2D,
+    "MaxPool3D": MaxPool3D,
 }
 objects.export("keras.layers", *_CLASSES, aliases=_ALIASES)
 

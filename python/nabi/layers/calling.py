@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from nabi import config, tree
 from nabi.trace import KerasTensor, Tensor, Variable, current_trace
 

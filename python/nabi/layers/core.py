@@ -243,10 +243,39 @@ class Lambda(Layer):
         config = dict(config)
         for key in ("function", "output_shape", "mask", "arguments"):
             if key in config:
-                config[key] = objects.deserialize_keras_object(config[key], custom_objects, safe_mode)
+                try:
+                    config[key] = objects.deserialize_keras_object(config[key], custom_objects, safe_mode)
+                except objects.UnsafeObject:
+                    raise objects.UnsafeObject("a `Lambda` layer whose `function` is a Python lambda") from None
         if isinstance(config.get("output_shape"), list):
             config["output_shape"] = tuple(config["output_shape"])
         return super().from_config(config)
+
+
+class Masking(Layer):
+    """Masks the steps of `(batch, steps, features)` whose features all equal `mask_value`, and sets them to 0."""
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+        self._build_at_init()
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Bools `(batch, steps)`: whether a step has a feature other than `mask_value`."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        kept = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        outputs = inputs * ops.cast(kept, inputs.dtype)
+        outputs._keras_mask = ops.squeeze(kept, -1)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mask_value": self.mask_value}
 
 
 class Wrapper(Layer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from nabi.dtypes import standardize_dtype
@@ -23,7 +24,7 @@ class InputLayer(Layer):
         name: key of the input where inputs are given as a dict.
 
     Raises:
-        ValueError: arguments that exclude each other, or no shape. NotImplementedError: sparse or ragged.
+        ValueError: arguments that exclude each other, no shape, sparse or ragged.
     """
 
     def __init__(
@@ -39,6 +40,11 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if "input_shape" in kwargs:
+            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2)
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
         super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
@@ -64,6 +70,10 @@ class InputLayer(Layer):
                 raise ValueError(
                     "When providing the `input_tensor` argument, you cannot provide an incompatible `dtype` argument."
                 )
+            if sparse:
+                raise ValueError(
+                    "When providing the `input_tensor` argument, you cannot provide an incompatible `sparse` argument."
+                )
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         else:
             if shape is not None and batch_shape is not None:
@@ -74,8 +84,9 @@ class InputLayer(Layer):
                 raise ValueError("You must pass a `shape` argument.")
             if shape is not None:
                 batch_shape = (batch_size, *standardize_shape(shape))
-        if sparse or ragged:
-            raise NotImplementedError("Nabi has dense tensors only: `sparse` and `ragged` must be False.")
+        for argument, value in {"sparse": sparse, "ragged": ragged}.items():
+            if value:
+                raise ValueError(f"`{argument}=True` is not supported with the nabi backend")
         self._batch_shape = standardize_shape(batch_shape)
         self._dtype = standardize_dtype(dtype)
         self.sparse = False

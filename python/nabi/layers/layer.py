@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from nabi import constraints, dtype_policies, initializers, ops, regularizers, tree
 from nabi.dtypes import is_float_dtype, standardize_dtype
 from nabi.layers import calling
@@ -277,8 +278,11 @@ class Layer(LayerState):
             return
         self._path = current_path()
         self._build_shapes_dict = {"input_shape": next(iter(shapes.values()), None)}
+        if not self._has_unbuilt_layers():
+            self.built = True
+            self._lock_state()
         # Sublayers are built by the call itself; a symbolic one runs it only where no output shape is declared.
-        if symbolic and self._has_unbuilt_layers() and not is_default(self.compute_output_shape):
+        elif symbolic and not is_default(self.compute_output_shape):
             infer_output(self.call, **spec.arguments)
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -381,7 +385,9 @@ class Layer(LayerState):
                 if explained is None:
                     raise
                 raise explained.with_traceback(error.__traceback__) from None
-            self.built = True
+            if not self.built:
+                self.built = True
+                self._lock_state()
             if self.activity_regularizer is not None and not symbolic:
                 for output in tree.flatten(outputs):
                     if isinstance(output, Tensor):
@@ -442,6 +448,11 @@ class Layer(LayerState):
     @default
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the output for inputs of these shapes."""
+        if type(self).call is Layer.call:
+            raise NotImplementedError(
+                f"Layer {type(self).__name__} does not have a `compute_output_shape` method implemented. Should "
+                "implement `def compute_output_shape(self, input_shape)`."
+            )
         spec = self.compute_output_spec(*tree.map_shape_structure(KerasTensor, args), **kwargs)
         return tree.map_structure(lambda x: x.shape, spec)
 
@@ -486,6 +497,40 @@ class Layer(LayerState):
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Infers the outputs without recording the call."""
         return self.compute_output_spec(*args, **kwargs)
+
+    def stateless_call(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """`call` with other values in place of the variables, which it neither reads nor changes.
+
+        Args:
+            trainable_variables, non_trainable_variables: values in the order of the properties of these names.
+            return_losses: return the losses too.
+
+        Returns:
+            outputs, the new non-trainable values and, if asked for, the losses.
+
+        Raises:
+            ValueError: the layer is not built, or another number of values.
+        """
+        from nabi.layers.stateless import stateless_call
+
+        return stateless_call(self, trainable_variables, non_trainable_variables, args, kwargs, return_losses)
+
+    def _register_call_context_args(self, *names: str) -> None:
+        """Makes keyword arguments reach the layers inside, as `training` does.
+
+        Raises:
+            RuntimeError: the layer was called already.
+        """
+        if self._called:
+            raise RuntimeError("Cannot add call-context args after the layer has been called.")
+        self._call_context_args = self._call_context_args | set(names)
 
     # -----------------------------------------------------------------------------------------------------------------
     # Losses

@@ -98,6 +98,21 @@ class MaxPooling2D(BasePooling):
         super().__init__(pool_size, strides, 2, "max", padding, data_format, name, **kwargs)
 
 
+class MaxPooling3D(BasePooling):
+    """Maximum of windows of `(batch, depth, height, width, channels)`. Arguments: `BasePooling`."""
+
+    def __init__(
+        self,
+        pool_size: Any = (2, 2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, 3, "max", padding, data_format, name, **kwargs)
+
+
 class AveragePooling1D(BasePooling):
     """Average of windows of `(batch, steps, features)`. Arguments: `BasePooling`."""
 
@@ -126,6 +141,21 @@ class AveragePooling2D(BasePooling):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, 2, "average", padding, data_format, name, **kwargs)
+
+
+class AveragePooling3D(BasePooling):
+    """Average of windows of `(batch, depth, height, width, channels)`. Arguments: `BasePooling`."""
+
+    def __init__(
+        self,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, 3, "average", padding, data_format, name, **kwargs)
 
 
 class BaseGlobalPooling(Layer):
@@ -178,6 +208,16 @@ class GlobalMaxPooling2D(BaseGlobalPooling):
         return ops.max(inputs, axis=self._axes, keepdims=self.keepdims)
 
 
+class GlobalMaxPooling3D(BaseGlobalPooling):
+    """Maximum over depth, height and width of `(batch, depth, height, width, channels)`."""
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(3, data_format, keepdims, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.max(inputs, axis=self._axes, keepdims=self.keepdims)
+
+
 class GlobalAveragePooling1D(BaseGlobalPooling):
     """Average over the steps of `(batch, steps, features)`; with a mask `(batch, steps)`, over the steps it keeps."""
 
@@ -201,6 +241,16 @@ class GlobalAveragePooling2D(BaseGlobalPooling):
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(2, data_format, keepdims, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.mean(inputs, axis=self._axes, keepdims=self.keepdims)
+
+
+class GlobalAveragePooling3D(BaseGlobalPooling):
+    """Average over depth, height and width of `(batch, depth, height, width, channels)`."""
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(3, data_format, keepdims, **kwargs)
 
     def call(self, inputs: Any) -> Any:
         return ops.mean(inputs, axis=self._axes, keepdims=self.keepdims)

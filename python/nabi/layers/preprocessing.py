@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from nabi import config as nabi_config
 from nabi import objects, ops
 from nabi.layers.arguments import Shape

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
 from nabi import dtype_policies, random
 from nabi.layers.tracking import leaves, track
 from nabi.trace import Cached, Operation, Variable, current_trace
@@ -62,6 +63,14 @@ class _Scan:
         self.layers: list[Any] = []
         self.metrics: list[Any] = []
         self.seed_generators: list[Any] = []
+
+
+class _Tracker:
+    """Locks and unlocks a layer's state."""
+
+    def __init__(self, owner: LayerState) -> None:
+        self.lock = owner._lock_state
+        self.unlock = owner._unlock_state
 
 
 def _is_metric(x: Any) -> bool:
@@ -237,6 +246,11 @@ class LayerState(Operation):
     def _untrack_variable(self, variable: Variable) -> None:
         for store in (self._trainable_variables, self._non_trainable_variables):
             store[:] = [v for v in store if v is not variable]
+
+    @property
+    def _tracker(self) -> _Tracker:
+        """Keras's handle to the lock: `_tracker.unlock()` before weights are added to a built layer."""
+        return _Tracker(self)
 
     def _lock_state(self) -> None:
         object.__setattr__(self, "_locked", True)

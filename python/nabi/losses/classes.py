@@ -18,6 +18,9 @@ class LossFunctionWrapper(Loss):
     The ranks of targets and predictions are matched first where they differ by a last axis of 1.
     """
 
+    #: Arguments that Keras leaves out of the config; ours leaves them out while they have these values.
+    _unwritten: dict[str, Any] = {}
+
     def __init__(
         self,
         fn: Callable[..., Any],
@@ -53,7 +56,8 @@ class LossFunctionWrapper(Loss):
         config = super().get_config()
         if type(self) is LossFunctionWrapper:
             config["fn"] = objects.serialize_keras_object(self.fn)
-        return {**config, **objects.serialize_keras_object(self._fn_kwargs)}
+        own = {key: value for key, value in self._fn_kwargs.items() if self._unwritten.get(key, object()) != value}
+        return {**config, **objects.serialize_keras_object(own)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -117,6 +121,8 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
 class CosineSimilarity(LossFunctionWrapper):
     """Minus the cosine of the angle between target and prediction: `losses.cosine_similarity`, reduced."""
 
+    _unwritten = {"axis": -1}
+
     def __init__(
         self,
         axis: int = -1,
@@ -129,6 +135,8 @@ class CosineSimilarity(LossFunctionWrapper):
 
 class Huber(LossFunctionWrapper):
     """Huber loss: `losses.huber`, reduced."""
+
+    _unwritten = {"delta": 1.0}
 
     def __init__(
         self,
@@ -333,6 +341,8 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """Cross-entropy of integer targets: `losses.sparse_categorical_crossentropy`, reduced."""
+
+    _unwritten = {"axis": -1}
 
     def __init__(
         self,

@@ -186,3 +186,8 @@ class R2Score(Metric):
         else:
             scores = 1.0 - (1.0 - scores) * (spare + self.num_regressors) / spare
         return scores
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
+        return {**super().get_config(), **own}

@@ -133,8 +133,9 @@ def conv(
     channels, per_group = x.shape[-1], w.shape[-2]
     if per_group == 0 or channels % per_group:
         raise ValueError(
-            "The number of input channels must be evenly divisible by kernel's in_channels. "
-            f"Received input channels {channels} and kernel in_channels {per_group}. "
+            "The number of input channels must match the kernel's input channels. Received: "
+            f"input channels={channels}, kernel input channels={per_group}, "
+            f"data_format='{config.standardize_data_format(data_format)}'."
         )
     windows = [(k - 1) * d + 1 for k, d in zip(w.shape, dilation, strict=False)]
     pads = _padding(padding, list(x.shape[1:-1]), windows, steps, "a kernel")
@@ -157,6 +158,13 @@ def depthwise_conv(
             channel side by side. The others as for `conv`.
     """
     x, w = common(inputs, kernel, floating=True)
+    channels = channels_last(x, data_format)[0].shape[-1]
+    if channels != w.shape[-2]:
+        raise ValueError(
+            "The number of input channels must match the kernel's input channels. Received: "
+            f"input channels={channels}, kernel input channels={w.shape[-2]}, "
+            f"data_format='{config.standardize_data_format(data_format)}'."
+        )
     grouped = reshaped(w, [*w.shape[:-2], 1, w.shape[-2] * w.shape[-1]])
     return conv(x, grouped, strides=strides, padding=padding, data_format=data_format, dilation_rate=dilation_rate)
 
@@ -214,6 +222,12 @@ def conv_transpose(
     if rank not in (1, 2):
         raise NotImplementedError("`conv_transpose` is available for 1 and 2 spatial dimensions.")
     x, first = channels_last(x, data_format)
+    if x.shape[-1] != w.shape[-1]:
+        raise ValueError(
+            "The number of input channels must match the kernel's input channels. Received: "
+            f"input channels={x.shape[-1]}, kernel input channels={w.shape[-1]}, "
+            f"data_format='{config.standardize_data_format(data_format)}'."
+        )
     kind = padding.lower()
     if kind not in ("valid", "same"):
         raise ValueError(f"The `padding` argument must be one of ('valid', 'same'). Received: {padding}")

@@ -392,12 +392,6 @@ def trunc(x: Value) -> Value:
 
 
 @op
-def fix(x: Value) -> Value:
-    """x without its fraction."""
-    return trunc(x)
-
-
-@op
 def round(x: Value, decimals: int = 0) -> Value:
     """x rounded to `decimals` digits after the point, halves to even."""
     tensor = to_tensor(x)
@@ -558,14 +552,6 @@ def heaviside(x1: Value, x2: Value) -> Value:
     """0 below 0, 1 above, x2 at 0."""
     a, b = common(x1, x2, floating=True)
     return where(less(a, 0.0), 0.0, where(greater(a, 0.0), 1.0, where(isnan(a), a, b)))
-
-
-@op
-def copysign(x1: Value, x2: Value) -> Value:
-    """|x1| with the sign of x2; a zero counts as positive."""
-    a, b = common(x1, x2, floating=True)
-    size = absolute(a)
-    return where(less(b, 0.0), negative(size), size)
 
 
 @op

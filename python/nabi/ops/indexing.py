@@ -280,13 +280,11 @@ def one_hot(x: Value, num_classes: int, axis: int = -1, dtype: Any = None, spars
 def multi_hot(
     inputs: Value, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Value:
-    """1 at each position that occurs among the indices of the last axis (axis 1 of a matrix), else 0."""
+    """1 at each position that occurs among the indices of axis 1 (of a vector: axis 0), else 0."""
     if num_classes is None:
         raise ValueError("`num_classes` must be given.")
     index = index_tensor(inputs)
-    reduced = 1 if index.ndim == 2 else index.ndim - 1
-    if index.ndim == 0 or (index.ndim == 1):
-        reduced = 0
+    reduced = 1 if index.ndim > 1 else 0
     return r.max(one_hot(index, num_classes, axis=axis, dtype=dtype, sparse=sparse), axis=reduced)
 
 

@@ -342,8 +342,7 @@ def strided(x: Tensor, slices: list[slice]) -> Tensor:
         elif step > 0:
             last = first + (count - 1) * step + 1
         else:
-            last = first + (count - 1) * step - 1
-            last = -dim - 1 if last < 0 else last
+            last = first + (count - 1) * step - 1  # -1: before the first element
         begin.append(first)
         end.append(last)
         strides.append(step)
@@ -493,29 +492,6 @@ def diff(a: Value, n: int = 1, axis: int = -1) -> Value:
         later, earlier = sliced(tensor, at, min(1, length), length), sliced(tensor, at, 0, max(length - 1, 0))
         tensor = e.not_equal(later, earlier) if tensor.dtype == "bool" else emit("subtract", later, earlier)
     return tensor
-
-
-def _rank(ndim: int, x: tuple[Value, ...], grow: Any) -> Value:
-    found = [grow(to_tensor(v)) if to_tensor(v).ndim < ndim else to_tensor(v) for v in x]
-    return found[0] if len(found) == 1 else found
-
-
-@op
-def atleast_1d(*xs: Value) -> Value:
-    """Scalars as vectors of length 1."""
-    return _rank(1, xs, lambda t: reshaped(t, [1]))
-
-
-@op
-def atleast_2d(*xs: Value) -> Value:
-    """Scalars and vectors as rows."""
-    return _rank(2, xs, lambda t: reshaped(t, [1, t.size]))
-
-
-@op
-def atleast_3d(*xs: Value) -> Value:
-    """Tensors of rank below 3 with axes of length 1 added, as NumPy does."""
-    return _rank(3, xs, lambda t: reshaped(t, [*t.shape, 1] if t.ndim == 2 else [1, t.size, 1]))
 
 
 def size(x: Value) -> int:

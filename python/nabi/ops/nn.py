@@ -328,16 +328,21 @@ def batch_normalization(
     tensor = floating(x)
     at = axis_of(axis, tensor.ndim)
 
-    def row(v: Value) -> Tensor:
+    def row(name: str, v: Value) -> Tensor:
         vector = to_tensor(v, tensor.dtype)
+        if vector.shape != (tensor.shape[at],):
+            raise ValueError(
+                f"Arguments `{name}` must be a vector of length `x.shape[axis]`. Expected: `{(tensor.shape[at],)}`. "
+                f"Received: `{vector.shape}."
+            )
         return reshaped(vector, [vector.size if i == at else 1 for i in range(tensor.ndim)])
 
-    factor = e.rsqrt(e.add(row(variance), epsilon))
+    factor = e.rsqrt(e.add(row("variance", variance), epsilon))
     if scale is not None:
-        factor = e.multiply(factor, row(scale))
-    shift = e.negative(e.multiply(row(mean), factor))
+        factor = e.multiply(factor, row("scale", scale))
+    shift = e.negative(e.multiply(row("mean", mean), factor))
     if offset is not None:
-        shift = e.add(shift, row(offset))
+        shift = e.add(shift, row("offset", offset))
     return e.add(e.multiply(tensor, factor), shift)
 
 

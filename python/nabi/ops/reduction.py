@@ -309,13 +309,6 @@ def allclose(x1: Value, x2: Value, rtol: float = 1e-5, atol: float = 1e-8, equal
 
 
 @op
-def array_equal(x1: Value, x2: Value) -> Value:
-    """Whether both have the same shape and elements, as a bool scalar."""
-    a, b = to_tensor(x1), to_tensor(x2)
-    return all(e.equal(a, b)) if a.shape == b.shape else number(0, "bool")
-
-
-@op
 def norm(x: Value, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Value:
     """A norm over one axis (of vectors), two axes (of matrices) or all.
 

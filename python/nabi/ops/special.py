@@ -10,7 +10,7 @@ import numpy as np
 from nabi.ops import elementwise as e
 from nabi.ops import indexing as i
 from nabi.ops import reduction as r
-from nabi.ops._dispatch import Value, axes_of, axis_of, common, floating, iota, op, reshaped, to_dtype
+from nabi.ops._dispatch import Value, axes_of, axis_of, common, floating, iota, number, op, reshaped, to_dtype
 from nabi.ops.layout import permuted, sliced, strided
 from nabi.ops.linalg import product
 from nabi.trace import Tensor, emit, to_tensor
@@ -40,7 +40,8 @@ def arctan(x: Value) -> Value:
     y = e.where(large, far, e.where(middle, near, size))
     z = e.square(y)
     curve = e.add(y, e.multiply(e.multiply(y, z), e.divide(_polynomial(z, _P), _polynomial(z, _Q))))
-    found = e.add(e.where(large, math.pi / 2, e.where(middle, math.pi / 4, 0.0)), curve)
+    half, zero = number(math.pi / 2, tensor.dtype), number(0, tensor.dtype)
+    found = e.add(e.where(large, half, e.where(middle, math.pi / 4, zero)), curve)
     return e.where(e.less(tensor, 0.0), e.negative(found), found)
 
 
@@ -49,7 +50,8 @@ def arctan2(x1: Value, x2: Value) -> Value:
     """The angle of the point (x2, x1), in -pi .. pi."""
     y, x = common(x1, x2, floating=True)
     angle = arctan(e.divide(y, e.where(e.equal(x, 0.0), 1.0, x)))
-    turned = e.where(e.less(x, 0.0), e.add(angle, e.where(e.less(y, 0.0), -math.pi, math.pi)), angle)
+    turn = e.where(e.less(y, 0.0), -math.pi, number(math.pi, x.dtype))
+    turned = e.where(e.less(x, 0.0), e.add(angle, turn), angle)
     return e.where(e.equal(x, 0.0), e.multiply(e.sign(y), math.pi / 2), turned)
 
 
@@ -94,7 +96,7 @@ def erfinv(x: Value) -> Value:
         error = e.subtract(e.erf(found), e.where(inside, tensor, 0.0))
         slope = e.multiply(2 / math.sqrt(math.pi), e.exp(e.negative(e.square(found))))
         found = e.subtract(found, e.divide(error, e.maximum(slope, 1e-6)))
-    edge = e.where(e.equal(e.absolute(tensor), 1.0), e.multiply(tensor, math.inf), math.nan)
+    edge = e.where(e.equal(e.absolute(tensor), 1.0), e.multiply(tensor, math.inf), math.nan)  # beyond 1: NaN
     return e.where(inside, found, edge)
 
 
@@ -216,16 +218,17 @@ def histogram(x: Value, bins: Any = 10, range: tuple[float, float] | None = None
     flat = reshaped(tensor, [tensor.size])
     if not isinstance(bins, (int, np.integer)) or bins < 1:
         raise ValueError(f"Argument `bins` should be a non-negative integer. Received: bins={bins}")
+    bins = int(bins)
     low, high = (r.min(flat), r.max(flat)) if range is None else common(*range, dtype=tensor.dtype)
-    same = e.equal(low, high)
+    same = e.less_equal(e.subtract(high, low), 0.0)
     low, high = e.where(same, e.subtract(low, 0.5), low), e.where(same, e.add(high, 0.5), high)
     step = e.divide(e.subtract(high, low), float(bins))
     edges = e.add(low, e.multiply(to_tensor(iota([bins + 1], 0, "int32"), tensor.dtype), step))
-    edges = e.where(e.equal(iota([bins + 1], 0, "int32"), int(bins)), high, edges)
+    edges = e.where(e.equal(iota([bins + 1], 0, "int32"), bins), high, edges)
     left, right = sliced(edges, 0, 0, bins), sliced(edges, 0, 1, bins + 1)
     each = reshaped(flat, [flat.size, 1])
     inside = e.logical_and(e.greater_equal(each, left), e.less(each, right))
-    last = e.logical_and(e.equal(iota([bins], 0, "int32"), int(bins) - 1), e.equal(each, high))
+    last = e.logical_and(e.equal(iota([bins], 0, "int32"), bins - 1), e.equal(each, high))
     return r.sum(e.logical_or(inside, last), axis=0), edges
 
 

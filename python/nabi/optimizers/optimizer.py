@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -362,11 +362,12 @@ class Optimizer:
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
         """The traced part of `apply`."""
         with names.name_scope(self.name, caller=self):
+            grads, variables = self._overwrite_with_gradients(grads, variables)
             if self.loss_scale_factor is not None:
                 grads = [g / self.loss_scale_factor for g in grads]
-            if self.gradient_accumulation_steps:
+            if grads and self.gradient_accumulation_steps:
                 self._accumulate(grads, variables)
-            else:
+            elif grads:
                 self._update(grads, variables)
             if self.use_ema:
                 self._update_model_variables_moving_average(self._trainable_variables)
@@ -381,6 +382,31 @@ class Optimizer:
                     variable.assign(variable.constraint(variable))
         self._iterations.assign_add(1)
 
+    def _overwrite_with_gradients(
+        self, grads: list[Any], variables: list[Variable]
+    ) -> tuple[list[Any], list[Variable]]:
+        """Write gradients into the variables with `overwrite_with_gradient`; returns the others.
+
+        With accumulation it is the largest gradient of the steps, in the last of them.
+        """
+        for gradient, variable in zip(grads, variables, strict=True):
+            if not variable.overwrite_with_gradient:
+                continue
+            if not self.gradient_accumulation_steps:
+                variable.assign(gradient)
+                continue
+            due = self._is_last_step()
+            largest = self._accumulated_gradients[self._get_variable_index(variable)]
+            new = ops.maximum(gradient, largest)
+            variable.assign(ops.where(due, new, variable))
+            largest.assign(ops.where(due, ops.zeros_like(new), new))
+        left = [(g, v) for g, v in zip(grads, variables, strict=True) if not v.overwrite_with_gradient]
+        return [g for g, _ in left], [v for _, v in left]
+
+    def _is_last_step(self) -> Any:
+        """Whether this is the last of the steps whose gradients are accumulated."""
+        return ops.equal(ops.mod(self._iterations + 1, self.gradient_accumulation_steps), 0)
+
     def _update(self, grads: list[Any], variables: list[Variable]) -> None:
         grads = self._clip_gradients(grads)
         self._apply_weight_decay(variables)
@@ -394,7 +420,7 @@ class Optimizer:
     def _accumulate(self, grads: list[Any], variables: list[Variable]) -> None:
         """Gather gradients; every so many steps update with their mean. Both are computed and one is kept."""
         steps = self.gradient_accumulation_steps
-        due = ops.equal(ops.mod(self._iterations + 1, steps), 0)
+        due = self._is_last_step()
         gathered = [self._accumulated_gradients[self._get_variable_index(v)] for v in variables]
         sums = [g + a for g, a in zip(grads, gathered, strict=True)]
         kept = [self._iterations, *self._accumulated_gradients]
@@ -565,14 +591,14 @@ def one_minus_power(base: float, exponent: Any) -> Any:
 def clip_by_global_norm(values: Sequence[Any], clip_norm: float) -> list[Any]:
     """All `values` scaled so that their common L2 norm is at most `clip_norm`; a norm that is not finite gives NaN."""
     norm = global_norm(values)
-    scale = clip_norm * ops.minimum(1.0 / norm, 1.0 / clip_norm) + (norm - norm)
-    return [v * scale for v in values]
+    scale = clip_norm * ops.minimum(ops.divide(1.0, norm), 1.0 / clip_norm)
+    scale = ops.add(scale, ops.subtract(norm, norm))
+    return [ops.multiply(v, scale) for v in values]
 
 
 def global_norm(values: Sequence[Any]) -> Any:
     """The L2 norm of all elements of all `values`, a scalar."""
-    squares: Callable[[Any], Any] = lambda v: ops.sum(ops.square(v))  # noqa: E731
-    total = squares(values[0])
+    total = ops.sum(ops.square(values[0]))
     for value in values[1:]:
-        total = total + squares(value)
+        total = ops.add(total, ops.sum(ops.square(value)))
     return ops.sqrt(total)
