@@ -157,7 +157,13 @@ unary(
     attrs={"alpha": 0.25},
     reference_gradient=lambda x, g, alpha: [np.where(x > 0, g, np.float32(alpha) * g)],
 )
-unary("elu", lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0, x))), -20, 20, attrs={"alpha": 1.5})
+unary(
+    "elu",
+    lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0, x))),
+    low=-20,
+    high=20,
+    attrs={"alpha": 1.5},
+)
 unary("silu", lambda x: x * ref.sigmoid(x), -30, 30, special=False)
 unary("isnan", np.isnan)
 unary("isinf", np.isinf)

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from nabi import _core, callbacks, layers, losses, metrics, optimizers, random, regularizers
+from nabi import _core, activations, callbacks, layers, losses, metrics, optimizers, random, regularizers
 from nabi.models import Model, Sequential
 
 
@@ -134,7 +134,7 @@ def test_accuracy_is_chosen_by_shapes(units, activation, loss, targets, kind, na
     }[targets]  # fmt: skip
     model = Sequential([layers.Input(shape=(4,)), layers.Dense(units, activation=activation)])
     model.compile(optimizer="rmsprop", loss=loss, metrics=[name])
-    assert list(model.fit(x, y, verbose=0).history) == [name, "loss"] if name == "accuracy" else [name, "loss"]
+    assert list(model.fit(x, y, verbose=0).history) == [name, "loss"]
     assert isinstance(model.metrics[1].metrics[0], kind)
 
 
@@ -308,7 +308,8 @@ def test_steps_per_epoch():
     seen = []
     model = classifier()
     note = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
-    model.fit(x, y, batch_size=16, steps_per_epoch=3, epochs=2, verbose=0, callbacks=[note])
+    with pytest.warns(UserWarning, match="Your input ran out of data"):
+        model.fit(x, y, batch_size=16, steps_per_epoch=3, epochs=2, verbose=0, callbacks=[note])
     assert seen == [0, 1, 2, 0]  # the fourth batch ends the pass, as in Keras
     model.fit(x, y, steps_per_epoch=2, verbose=0)
     assert model.evaluate(x, y, batch_size=16, steps=1, verbose=0) == model.evaluate(x[:16], y[:16], verbose=0)
@@ -490,7 +491,7 @@ def test_ctrl_c_keeps_the_last_finished_step():
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
     steps = int(np.asarray(model.optimizer.iterations))
     assert steps > 0
-    assert len(model.history.history.get("loss", [])) == steps // 6250
+    assert steps // 6250 - len(model.history.history.get("loss", [])) in (0, 1)  # 1: stopped right after its last step
     model.fit(x[:64], y[:64], verbose=0)
     assert time.perf_counter() - stopped < 5
 
@@ -605,7 +606,7 @@ def test_programs_are_kept_and_forgotten():
     assert len(model._steps._steps) <= 16
     step = model._steps.get(model, "predict", model._feeds(x[:39]), 7)
     assert model._steps.get(model, "predict", model._feeds(x[:39]), 7) is step
-    model.layers[0].activation = layers.Activation("tanh")
+    model.layers[0].activation = activations.tanh
     assert model._steps.get(model, "predict", model._feeds(x[:39]), 7) is not step
 
 

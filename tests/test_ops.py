@@ -59,6 +59,30 @@ def test_special_values(op: str) -> None:
             np.testing.assert_array_equal(np.signbit(x[zero]), np.signbit(y[zero]))
 
 
+@pytest.mark.parametrize("op", [op for op in ROWS if "elementwise" in TABLE.get(op, {}).get("traits", ())])
+def test_constant_operands(op: str) -> None:
+    """Numbers written into the code, one operand or all of them, do what inputs do."""
+    row = ROWS[op]
+    for seed, dtype in itertools.product(range(3), row.dtypes):
+        full, attrs = draw(row, Draw.seeded(seed), dtype)
+        if any(not x.size for x in full):
+            continue
+        scalars = [x.reshape(-1)[:1].reshape(()) for x in full]
+        (expected,) = check.call(check.op_build(op, attrs), scalars)
+        for chosen in {(0,), (len(scalars) - 1,), tuple(range(len(scalars)))}:
+
+            def build(graph: Any, ids: list[int], chosen: tuple[int, ...] = chosen) -> list[int]:
+                made = [
+                    graph.constant(float(x), str(x.dtype)) if i in chosen else at
+                    for i, (at, x) in enumerate(zip(ids, scalars, strict=True))
+                ]
+                return list(graph.add(op, made, attrs))
+
+            (got,) = check.call(build, scalars)
+            assert got.dtype == expected.dtype and got.shape == ()
+            assert check.same_bits(got) == check.same_bits(expected), f"operands {chosen} of {dtype}: {scalars}"
+
+
 @pytest.mark.parametrize("op", DIFFERENTIABLE)
 @given(data=st.data())
 def test_gradient(op: str, data: Any) -> None:

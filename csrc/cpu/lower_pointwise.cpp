@@ -1,7 +1,6 @@
 // csrc/cpu/lower_pointwise.cpp -- turns pointwise code into slots, steps and a grid
 #include <algorithm>
 #include <cstring>
-#include <cstdlib>
 #include <map>
 #include <vector>
 
@@ -52,7 +51,7 @@ const Table& table_from(Kernel source) {
   return *table;
 }
 
-const std::int64_t kBlock = getenv("BLOCK")?atoi(getenv("BLOCK")):1024;
+constexpr std::int64_t kBlock = 1024;
 constexpr std::int64_t kStreamBlock = 4096;        // without scratch, blocks only cost their calls
 constexpr std::int64_t kScratchBytes = 24 * 1024;  // what the registers of a block may take of the first cache
 constexpr std::int64_t kPeriodLimit = 4096;        // longest operand repeated in scratch, in elements
@@ -366,7 +365,6 @@ class Builder {
     params.copies_at = head + append(tail, copies_);
     params.count = count_;
     params.block = block;
-    params.ahead = getenv("AHEAD") ? atoi(getenv("AHEAD")) : 0;
     params.slots = static_cast<std::int32_t>(slots.size());
     params.moving = static_cast<std::int32_t>(middle - order.begin());
     params.expands = static_cast<std::int32_t>(expands_.size());

@@ -290,14 +290,6 @@ void pointwise(const Args& args, int64_t first, int64_t last, char* scratch) {
       at[s] = slot.place == PointwisePlace::kStream ? args.ptr[slot.at] + start * slot.size
                                                     : scratch + slot.offset + start % slot.period * slot.size;
     }
-    if (p.ahead > 0) {
-      const int64_t from = start + p.ahead, to = from + n < p.count ? from + n : p.count;
-      for (int s = 0; s < p.moving; ++s) {
-        if (slots[s].place != PointwisePlace::kStream) continue;
-        const char* address = args.ptr[slots[s].at];
-        for (int64_t b = from * slots[s].size; b < to * slots[s].size; b += 64) __builtin_prefetch(address + b);
-      }
-    }
     for (int i = 0; i < p.expands; ++i) {
       expand(expands[i], args.ptr[expands[i].from], at[expands[i].to], start, n);
     }

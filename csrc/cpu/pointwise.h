@@ -99,7 +99,6 @@ struct PointwiseParams {
   int64_t blocks_per_task;
   int32_t slots, moving;  // the first `moving` slots change from block to block
   int32_t expands, prologue, steps, copies;
-  int64_t ahead;            // elements to fetch ahead of the block; 0 where the hardware does it
   int64_t slots_at, expands_at, steps_at, copies_at;
 };
 

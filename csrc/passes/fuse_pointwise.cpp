@@ -76,6 +76,16 @@ class Clusters {
     return std::all_of(readers.begin(), readers.end(), [&](int u) { return cluster_[u] == root || u > root; });
   }
 
+  bool is_constant(ValueId id) const { return graph_.producer(id).op->name == "constant"; }
+
+  /// True for a constant operand that is written into the code, which does not say its dtype: a register beside it or
+  /// the result must. (Comparing two constants keeps them as inputs.)
+  bool writes_out(const Node& node, ValueId id) const {
+    if (!is_constant(id)) return false;
+    if (graph_.type(id).dtype == graph_.type(node.first).dtype) return true;
+    return !std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId other) { return is_constant(other); });
+  }
+
   void emit(Rewriter& out, int root) const {
     PointwiseCode code;
     std::vector<ValueId> inputs;
@@ -84,10 +94,10 @@ class Clusters {
       if (cluster_[n] == root) members.push_back(n);
     }
     auto inside = [&](ValueId id) { return cluster_[graph_.values()[id].node] == root; };
-    auto is_constant = [&](ValueId id) { return graph_.producer(id).op->name == "constant"; };
     for (int n : members) {
-      for (ValueId id : graph_.nodes()[n].inputs) {
-        if (inside(id) || is_constant(id)) continue;
+      const Node& node = graph_.nodes()[n];
+      for (ValueId id : node.inputs) {
+        if (inside(id) || writes_out(node, id)) continue;
         if (std::find(inputs.begin(), inputs.end(), id) == inputs.end()) inputs.push_back(id);
       }
     }
@@ -101,7 +111,7 @@ class Clusters {
         if (inside(id)) {
           const auto at = std::lower_bound(members.begin(), members.end(), graph_.values()[id].node);
           operand.reg = code.inputs + static_cast<int>(at - members.begin());
-        } else if (is_constant(id)) {
+        } else if (writes_out(node, id)) {
           operand.constant = graph_.producer(id).attrs.number("value");
         } else {
           operand.reg = static_cast<int>(std::find(inputs.begin(), inputs.end(), id) - inputs.begin());

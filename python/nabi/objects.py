@@ -451,7 +451,7 @@ def _find(name: str, registered: str | None, module: str | None, kind: str, conf
             found = getattr(importlib.import_module(module), name, None)
         except ImportError:
             found = None
-        if found is not None and (inspect.isfunction(found) or hasattr(found, "from_config")):
+        if inspect.isclass(found) and hasattr(found, "from_config"):
             return found
     raise TypeError(
         f"Could not locate {kind} '{name}'. Make sure custom classes and functions are decorated with "

@@ -207,7 +207,6 @@ from nabi.ops.layout import (
     vsplit,
     vstack,
 )
-from nabi.ops.linalg import cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
 from nabi.ops.nn import (
     batch_normalization,
     binary_crossentropy,
@@ -250,6 +249,7 @@ from nabi.ops.nn import (
     tanh_shrink,
     threshold,
 )
+from nabi.ops.products import cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
 from nabi.ops.reduction import (
     all,
     allclose,

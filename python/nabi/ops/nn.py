@@ -23,7 +23,7 @@ from nabi.ops.convolution import (
 from nabi.ops.creation import filled, triangle
 from nabi.ops.indexing import index_tensor, multi_hot, one_hot, sort
 from nabi.ops.layout import permuted, sliced
-from nabi.ops.linalg import product
+from nabi.ops.products import product
 from nabi.trace import Tensor, emit, to_tensor
 
 __all__ = [

@@ -147,7 +147,7 @@ from nabi.ops.layout import (
     vsplit,
     vstack,
 )
-from nabi.ops.linalg import cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
+from nabi.ops.products import cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
 from nabi.ops.reduction import (
     all,
     allclose,

@@ -12,7 +12,7 @@ from nabi.ops import indexing as i
 from nabi.ops import reduction as r
 from nabi.ops._dispatch import Value, axes_of, axis_of, common, floating, iota, number, op, reshaped, to_dtype
 from nabi.ops.layout import permuted, sliced, strided
-from nabi.ops.linalg import product
+from nabi.ops.products import product
 from nabi.trace import Tensor, emit, to_tensor
 
 # Cephes `atan.c`: arctan(x) = x + x**3 P(x**2) / Q(x**2) for |x| < 0.66, to 1e-16.

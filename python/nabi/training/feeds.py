@@ -5,6 +5,7 @@ Nothing here copies a data set. Arrays keep their dtype and layout; the native g
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -379,6 +380,7 @@ class IterableBatches:
         steps: batches per epoch; None to go on until the source ends.
         shuffle: change the order of the batches of a source read by number.
         permutation: gives that order.
+        class_weight: dict from class to weight, for batches without sample weights.
     """
 
     def __init__(
@@ -387,8 +389,10 @@ class IterableBatches:
         steps: int | None,
         shuffle: bool | str = False,
         permutation: Callable[[int, int], AnyArray] | None = None,
+        class_weight: Any = None,
     ) -> None:
         self.source = source
+        self._class_weight = class_weight
         self.steps = steps
         self._shuffle = shuffle
         self._permutation = permutation
@@ -417,9 +421,12 @@ class IterableBatches:
             batch = next(self._iterator)
         except StopIteration:
             raise ValueError("The data is empty: `x` yields no batches.") from None
-        rest = self._iterator
-        self._iterator = _chain(batch, rest)
-        return batch
+        self._iterator = itertools.chain([batch], self._iterator)
+        return batch if self._class_weight is None else self._weighted(batch)
+
+    def _weighted(self, batch: Any) -> tuple[Any, Any, Any]:
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        return x, y, check_sample_weight(y, sample_weight, self._class_weight)
 
     def _new_iterator(self, epoch: int) -> Iterator[Any]:
         if hasattr(self.source, "__getitem__") and self._size is not None:
@@ -448,16 +455,11 @@ class IterableBatches:
                 ended = True
                 break
             taken += 1
-            yield batch
+            yield batch if self._class_weight is None else self._weighted(batch)
         if self.steps is not None and taken < self.steps:
             warn_out_of_data()
         if (ended or self._size == taken) and not hasattr(self.source, "__next__"):
             self._iterator = None  # the next epoch starts from the source's beginning
-
-
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
 
 
 def seeded_permutation(seed: int, run: int) -> Callable[[int, int], AnyArray]:

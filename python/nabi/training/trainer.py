@@ -352,8 +352,7 @@ class Trainer:
                     f"When providing `x` as an iterable of batches, `{name}` should not be passed. "
                     "Instead, it should be included in the batches."
                 )
-        source = x if class_weight is None else _WithClassWeights(x, class_weight)
-        batches = IterableBatches(source, steps, shuffle, order)
+        batches = IterableBatches(x, steps, shuffle, order, class_weight)
         first = self._batch_feeds(batches.first_batch(), mode)
         self._prepare(mode)
         self._trace(mode, first, first.rows)
@@ -627,24 +626,6 @@ class Trainer:
         values = [logs[name] for name in names if name in logs]
         values += [logs[name] for name in sorted(logs) if name not in names]
         return values[0] if len(values) == 1 else values
-
-
-class _WithClassWeights:
-    """An iterable of batches `(x, y)` with class weights added."""
-
-    def __init__(self, source: Any, class_weight: Any) -> None:
-        self._source = source
-        self._class_weight = class_weight
-
-    def __iter__(self) -> Iterator[Any]:
-        for batch in self._source:
-            x, y, sample_weight = feeds_module.unpack_x_y_sample_weight(batch)
-            if sample_weight is not None:
-                raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-            yield x, y, feeds_module.class_weights(y, self._class_weight)
-
-    def __len__(self) -> int:
-        return len(self._source)
 
 
 def _result(metric: Any) -> Any:
