@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from nabi import layers, ops, tree
 from nabi.trace import KerasTensor, Trace
 
@@ -52,7 +51,9 @@ def check_layer(
     first = layer(floats, **call)
     assert layer.built
     assert tuple(w.name for w in layer.weights) == weights
-    values = [normal(*w.shape, seed=i + 1) * 0.5 + (1.0 if "variance" in w.name else 0.0) for i, w in enumerate(layer.weights)]
+    values = [
+        normal(*w.shape, seed=i + 1) * 0.5 + (1.0 if "variance" in w.name else 0.0) for i, w in enumerate(layer.weights)
+    ]
     values = [np.abs(v) if "variance" in w.name else v for v, w in zip(values, layer.weights, strict=True)]
     layer.set_weights(values)
     wanted = reference(inputs, values)
@@ -122,7 +123,9 @@ def _check_gradients(
         return float(np.sum(reference(tree.pack_sequence_as(inputs, arrays[:count]), arrays[count:]) * upstream))
 
     step = 1e-5
-    for k, (place, gradient) in enumerate(zip([*range(count), *(count + i for i in trainable)], result[1:], strict=True)):
+    for k, (place, gradient) in enumerate(
+        zip([*range(count), *(count + i for i in trainable)], result[1:], strict=True)
+    ):
         assert gradient.shape == flat[place].shape
         direction = normal(*flat[place].shape, seed=200 + k)
         ahead, back = list(flat), list(flat)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import normal
-
 from nabi import activations, ops
 from nabi.objects import register_keras_serializable
 from nabi.trace import KerasTensor, Trace
@@ -136,7 +135,9 @@ def test_extreme_values() -> None:
 def test_gelu_approximation_and_axes() -> None:
     x = normal(3, 4)
     inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
-    np.testing.assert_allclose(activations.gelu(x, approximate=True), 0.5 * x * (1 + np.tanh(inner)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        activations.gelu(x, approximate=True), 0.5 * x * (1 + np.tanh(inner)), rtol=1e-5, atol=1e-6
+    )
     np.testing.assert_allclose(activations.softmax(x, axis=0), softmax(x, 0), rtol=1e-5)
     np.testing.assert_allclose(activations.sparsemax(x.T, axis=0), sparsemax(x).T, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="axis"):

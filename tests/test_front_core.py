@@ -196,6 +196,14 @@ def test_integers_and_distances() -> None:
     assert bool(ops.allclose(A, A + 1e-9)) and not bool(ops.allclose(A, A + 1))
 
 
+def test_arrays_for_static_arguments() -> None:
+    assert ops.repeat(A, np.array([1, 0, 2, 1]), axis=0).shape == (4, 5)
+    assert ops.tile(A, np.array([2, 1])).shape == (8, 5) and ops.reshape(A, newshape=np.array([5, 4])).shape == (5, 4)
+    assert ops.pad(A, np.array([[1, 0], [0, 2]])).shape == (5, 7)
+    assert [v.shape for v in ops.split(A, np.array([1, 3]), axis=1)] == [(4, 1), (4, 2), (4, 2)]
+    assert not ops.isnan(np.ones(3, bool)).any() and ops.isfinite(np.arange(3)).all()
+
+
 def test_unfold() -> None:
     x = A.reshape(1, 1, 4, 5)
     want = np.stack([A[i : i + 2, j : j + 2].ravel() for i in range(3) for j in range(4)], -1)[None]
@@ -218,7 +226,7 @@ def test_unfold() -> None:
         (lambda: ops.get_item(A, (Ellipsis, Ellipsis)), IndexError, "single ellipsis"),
         (lambda: ops.take(A, np.array([9]), axis=0), ValueError, "9"),
         (lambda: ops.reshape(A, (3, -1)), ValueError, "Cannot reshape a tensor of shape"),
-        (lambda: ops.transpose(A, (0, 0)), ValueError, "must be a permutation"),
+        (lambda: ops.transpose(A, (0, 0)), ValueError, "must be a valid permutation"),
         (lambda: ops.moveaxis(A, (0, 1), (0,)), ValueError, "as many axes"),
         (lambda: ops.squeeze(A, axis=0), ValueError, "Cannot squeeze axis=0"),
         (lambda: ops.stack([A, A[:2]]), ValueError, "same shape"),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from nabi import initializers, layers, random
 
 RANDOM = [
@@ -37,7 +36,9 @@ def test_constants() -> None:
     assert draw(initializers.Zeros(), (), None).dtype == np.float32
     assert draw(initializers.Ones(), (2,), "float64").dtype == np.float64
     np.testing.assert_array_equal(draw(initializers.Identity(2.0), (2, 3)), 2 * np.eye(2, 3))
-    with pytest.raises(ValueError, match="Identity matrix initializer can only be used for 2D matrices. Received: shape="):
+    with pytest.raises(
+        ValueError, match="Identity matrix initializer can only be used for 2D matrices. Received: shape="
+    ):
         initializers.Identity()((2, 3, 4))
 
 
@@ -117,7 +118,11 @@ def test_stft() -> None:
     np.testing.assert_allclose(signal @ imag[:, 0], np.fft.rfft(signal).imag, atol=1e-5)
     for name in ("hamming", "blackman", "bartlett", "boxcar"):
         assert np.isfinite(draw(initializers.STFT(window=name, scaling="spectrum"), (8, 1, 5))).all()
-    np.testing.assert_allclose(draw(initializers.STFT(window=np.hamming(8)), (8, 1, 5)), draw(initializers.STFT(window="hamming"), (8, 1, 5)), atol=1e-6)
+    np.testing.assert_allclose(
+        draw(initializers.STFT(window=np.hamming(8)), (8, 1, 5)),
+        draw(initializers.STFT(window="hamming"), (8, 1, 5)),
+        atol=1e-6,
+    )
     with pytest.raises(ValueError, match="side should be 'real' or 'imag', not left"):
         initializers.STFT("left")
     with pytest.raises(ValueError, match="Scaling is invalid"):

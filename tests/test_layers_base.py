@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import normal
-
 from nabi import layers, ops
 from nabi.names import clear_session
 from nabi.objects import register_keras_serializable
@@ -231,9 +230,7 @@ def test_get_and_set_weights() -> None:
     )
     with pytest.raises(ValueError) as error:
         layer.set_weights([values[0].T, values[1]])
-    assert str(error.value) == (
-        "Layer dense weight shape (3, 2) is not compatible with provided weight shape (2, 3)."
-    )
+    assert str(error.value) == ("Layer dense weight shape (3, 2) is not compatible with provided weight shape (2, 3).")
 
 
 def test_add_weight_arguments() -> None:

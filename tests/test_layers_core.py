@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import nabi
 import numpy as np
 import pytest
 from helpers import check_layer, normal
-
-import nabi
 from nabi import layers, ops
 
 E = np.exp
@@ -159,7 +158,9 @@ def test_softmax_mask() -> None:
 
 
 def test_activation_layer_errors() -> None:
-    with pytest.raises(ValueError, match="max_value of a ReLU layer cannot be a negative value. Received: max_value=-1"):
+    with pytest.raises(
+        ValueError, match="max_value of a ReLU layer cannot be a negative value. Received: max_value=-1"
+    ):
         layers.ReLU(max_value=-1)
     with pytest.raises(ValueError, match="negative_slope of a ReLU layer cannot be None or a negative value"):
         layers.ReLU(negative_slope=None)

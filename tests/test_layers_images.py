@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import Array, check_layer, normal
-
 from nabi import layers, ops
 from nabi.trace import Trace
 
@@ -17,7 +16,9 @@ def same_pads(n: int, k: int, s: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def conv2d(x: Array, w: Array, strides: Any = (1, 1), padding: str = "valid", dilation: Any = (1, 1), groups: int = 1) -> Array:
+def conv2d(
+    x: Array, w: Array, strides: Any = (1, 1), padding: str = "valid", dilation: Any = (1, 1), groups: int = 1
+) -> Array:
     """Direct convolution, channels last."""
     kh, kw, per_group, filters = w.shape
     eh, ew = (kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1
@@ -102,7 +103,13 @@ def test_conv1d(options: dict[str, Any]) -> None:
 
 def test_same_padding_puts_the_odd_zero_last() -> None:
     x = np.arange(1, 6, dtype="float32").reshape(1, 5, 1)
-    wanted = {(2, 1): [5, 8, 11, 14, 5], (4, 1): [20, 30, 40, 26, 14], (3, 2): [8, 20, 14], (4, 2): [20, 40, 14], (2, 2): [5, 11, 5]}
+    wanted = {
+        (2, 1): [5, 8, 11, 14, 5],
+        (4, 1): [20, 30, 40, 26, 14],
+        (3, 2): [8, 20, 14],
+        (4, 2): [20, 40, 14],
+        (2, 2): [5, 11, 5],
+    }
     for (kernel, stride), values in wanted.items():
         layer = layers.Conv1D(1, kernel, strides=stride, padding="same", use_bias=False)
         layer.build((None, 5, 1))
@@ -113,18 +120,18 @@ def test_same_padding_puts_the_odd_zero_last() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filters": 0, "kernel_size": 3}, "Invalid value for argument `filters`. Expected a strictly positive value. Received filters=0."),
-        ({"filters": 2, "kernel_size": 0}, "The `kernel_size` argument must be a tuple of 2 integers. Received kernel_size=0, including values {0} that do not satisfy `value > 0`"),
-        ({"filters": 2, "kernel_size": (1, 2, 3)}, "The `kernel_size` argument must be a tuple of 2 integers. Received kernel_size=(1, 2, 3)"),
-        ({"filters": 2, "kernel_size": 2.5}, "The `kernel_size` argument must be a tuple of 2 integers. Received kernel_size=2.5"),
+        ({"filters": 0, "kernel_size": 3}, "Expected a strictly positive value. Received filters=0."),
+        ({"filters": 2, "kernel_size": 0}, "kernel_size=0, including values {0} that do not satisfy `value > 0`"),
+        ({"filters": 2, "kernel_size": (1, 2, 3)}, "must be a tuple of 2 integers. Received kernel_size=(1, 2, 3)"),
+        ({"filters": 2, "kernel_size": 2.5}, "The `kernel_size` argument must be a tuple of 2 integers."),
         ({"filters": 2, "kernel_size": (1, "a")}, "including element a of type"),
         ({"filters": 2, "kernel_size": 3, "strides": 0}, "The `strides` argument must be a tuple of 2 integers"),
-        ({"filters": 2, "kernel_size": 3, "padding": "causal"}, "The `padding` argument must be a list/tuple or one of"),
+        ({"filters": 2, "kernel_size": 3, "padding": "causal"}, "The `padding` argument must be"),
         ({"filters": 2, "kernel_size": 3, "data_format": "last"}, "The `data_format` argument must be one of"),
-        ({"filters": 2, "kernel_size": 3, "groups": 0}, "The number of groups must be a positive integer. Received: groups=0."),
-        ({"filters": 2, "kernel_size": 3, "groups": 4}, "The number of filters must be evenly divisible by the number of groups. Received: groups=4, filters=2."),
-        ({"filters": 2, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: strides=(2, 2) and dilation_rate=(2, 2)"),
-        ({"filters": 2, "kernel_size": 3, "border_mode": "same"}, "Unrecognized keyword arguments passed to Conv2D: {'border_mode': 'same'}"),
+        ({"filters": 2, "kernel_size": 3, "groups": 0}, "must be a positive integer. Received: groups=0."),
+        ({"filters": 2, "kernel_size": 3, "groups": 4}, "Received: groups=4, filters=2."),
+        ({"filters": 2, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, "`strides > 1` not supported in"),
+        ({"filters": 2, "kernel_size": 3, "border_mode": "same"}, "passed to Conv2D: {'border_mode': 'same'}"),
     ],
 )  # fmt: skip
 def test_conv2d_arguments(options: dict[str, Any], message: str) -> None:
@@ -134,7 +141,9 @@ def test_conv2d_arguments(options: dict[str, Any], message: str) -> None:
 
 
 def test_conv2d_input_errors() -> None:
-    with pytest.raises(ValueError, match="The number of input channels must be evenly divisible by the number of groups"):
+    with pytest.raises(
+        ValueError, match="The number of input channels must be evenly divisible by the number of groups"
+    ):
         layers.Conv2D(4, 2, groups=2)(np.zeros((1, 4, 4, 3)))
     with pytest.raises(ValueError, match="Computed output size would be zero or negative"):
         layers.Conv2D(4, 5)(layers.Input((4, 4, 3)))
@@ -144,7 +153,9 @@ def test_conv2d_input_errors() -> None:
         layers.Conv2D(4, 2)(np.zeros((1, 4, 4, 4, 3)))
     layer = layers.Conv2D(4, 2, name="conv")
     layer(np.zeros((1, 4, 4, 3)))
-    with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 3, but received input with shape"):
+    with pytest.raises(
+        ValueError, match="expected axis -1 of input shape to have value 3, but received input with shape"
+    ):
         layer(np.zeros((1, 4, 4, 2)))
     with pytest.raises(ValueError, match="requires axis -1 of the input shape to be defined"):
         layers.Conv2D(4, 2)(layers.Input((4, 4, None)))
@@ -266,7 +277,9 @@ def batch_norm(x: Array, gamma: Any, beta: Any, mean: Any, variance: Any, axis: 
     return (x - parts[2]) / np.sqrt(parts[3] + epsilon) * parts[0] + parts[1]
 
 
-@pytest.mark.parametrize(("shape", "axis"), [((6, 3), -1), ((4, 5, 3), -1), ((2, 4, 4, 3), 3), ((2, 3, 4, 4), 1), ((4, 3, 5), -2)])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((6, 3), -1), ((4, 5, 3), -1), ((2, 4, 4, 3), 3), ((2, 3, 4, 4), 1), ((4, 3, 5), -2)]
+)
 @pytest.mark.parametrize("center", [True, False])
 @pytest.mark.parametrize("scale", [True, False])
 def test_batch_normalization(shape: tuple[int, ...], axis: int, center: bool, scale: bool) -> None:

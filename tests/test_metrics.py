@@ -102,6 +102,8 @@ def test_mean_metric_wrapper():
     again = metrics.MeanMetricWrapper.from_config(wrapper.get_config())
     assert again._fn is losses.huber
     assert again._fn_kwargs == {"delta": 0.5}
+    of_metric = metrics.MeanMetricWrapper(metrics.binary_accuracy)
+    assert metrics.MeanMetricWrapper.from_config(of_metric.get_config())._fn is metrics.binary_accuracy
     assert wrapper._direction == "down"
     assert metrics.MeanMetricWrapper(losses.MeanSquaredError())._direction == "down"
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import normal
-
 from nabi import constraints, layers, regularizers
 from nabi.trace import Trace, Variable
 
@@ -49,12 +48,22 @@ def test_factors(value: Any) -> None:
 
 
 def test_regularizer_configs_and_names() -> None:
-    for ready in (regularizers.L1(0.1), regularizers.L2(0.2), regularizers.L1L2(0.1, 0.2), regularizers.OrthogonalRegularizer()):
+    for ready in (
+        regularizers.L1(0.1),
+        regularizers.L2(0.2),
+        regularizers.L1L2(0.1, 0.2),
+        regularizers.OrthogonalRegularizer(),
+    ):
         config = regularizers.serialize(ready)
         assert config["module"] == "keras.regularizers"
         again = regularizers.deserialize(json.loads(json.dumps(config)))
         assert type(again) is type(ready) and again.get_config() == ready.get_config()
-    for name, kind in {"l1": regularizers.L1, "l2": regularizers.l2, "l1l2": regularizers.l1_l2, "L1L2": regularizers.L1L2}.items():
+    for name, kind in {
+        "l1": regularizers.L1,
+        "l2": regularizers.l2,
+        "l1l2": regularizers.l1_l2,
+        "L1L2": regularizers.L1L2,
+    }.items():
         assert type(regularizers.get(name)) is kind
     assert regularizers.get("l2").l2 == 0.01 and regularizers.get(None) is None
     assert regularizers.L1(None).l1 == regularizers.L2(None).l2 == 0.01
@@ -67,7 +76,9 @@ def test_regularizer_configs_and_names() -> None:
 def test_constraints() -> None:
     norms = np.linalg.norm(W, axis=0)
     limit = float(np.median(norms))
-    np.testing.assert_allclose(np.linalg.norm(constraints.MaxNorm(limit)(W), axis=0), np.minimum(norms, limit), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.linalg.norm(constraints.MaxNorm(limit)(W), axis=0), np.minimum(norms, limit), rtol=1e-5
+    )
     np.testing.assert_allclose(np.linalg.norm(constraints.UnitNorm()(W), axis=0), np.ones(3), rtol=1e-5)
     np.testing.assert_array_equal(constraints.NonNeg()(W), np.maximum(W, 0))
     between = np.linalg.norm(constraints.MinMaxNorm(0.5, 1.0)(W), axis=0)
@@ -87,7 +98,12 @@ def test_constraints_are_traced() -> None:
 
 
 def test_constraint_configs_and_names() -> None:
-    for ready in (constraints.MaxNorm(3, [0, 1]), constraints.NonNeg(), constraints.UnitNorm(1), constraints.MinMaxNorm(0.1, 0.9, 0.5, 1)):
+    for ready in (
+        constraints.MaxNorm(3, [0, 1]),
+        constraints.NonNeg(),
+        constraints.UnitNorm(1),
+        constraints.MinMaxNorm(0.1, 0.9, 0.5, 1),
+    ):
         config = constraints.serialize(ready)
         assert config["module"] == "keras.constraints"
         again = constraints.deserialize(json.loads(json.dumps(config)))

@@ -28,21 +28,28 @@ template <class T>
 void scatter_add(const Args& args, int64_t first, int64_t last, char*) {
   const ScatterParams& p = *static_cast<const ScatterParams*>(args.params);
   const char* index = args.ptr[0];
+  const int64_t* sorted = p.parts > 1 ? reinterpret_cast<const int64_t*>(args.ptr[3]) : nullptr;
   for (int64_t task = first; task < last; ++task) {
     const int64_t outer = task / p.parts;
-    const int64_t low = (task % p.parts) * p.per_part;
-    const int64_t high = smaller(p.dim, low + p.per_part);
+    const int64_t part = task % p.parts;
+    const int64_t low = part << p.shift;
+    const int64_t high = smaller(p.dim, (part + 1) << p.shift);
     const T* from = reinterpret_cast<const T*>(args.ptr[1]) + outer * p.count * p.inner;
     T* to = reinterpret_cast<T*>(args.ptr[2]) + outer * p.dim * p.inner;
-    if (high > low) memset(to + low * p.inner, 0, static_cast<size_t>((high - low) * p.inner) * sizeof(T));
-    for (int64_t i = 0; i < p.count; ++i) {
+    memset(to + low * p.inner, 0, static_cast<size_t>((high - low) * p.inner) * sizeof(T));
+    const int64_t begin = sorted != nullptr ? sorted[part] : 0;
+    const int64_t end = sorted != nullptr ? sorted[part + 1] : p.count;
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t i = sorted != nullptr ? sorted[p.parts + 1 + k] : k;
       const int64_t found = index_at(index, p.index, i);
       const int64_t at = wrap(found, p.dim);
-      if (at < 0 || at >= p.dim) report(args.fault, found, p.dim);
-      if (at < low || at >= high) continue;
+      if (at < 0 || at >= p.dim) {
+        report(args.fault, found, p.dim);
+        continue;
+      }
       const T* __restrict__ add = from + i * p.inner;
       T* __restrict__ sum = to + at * p.inner;
-      for (int64_t k = 0; k < p.inner; ++k) sum[k] = sum[k] + add[k];
+      for (int64_t c = 0; c < p.inner; ++c) sum[c] = sum[c] + add[c];
     }
   }
 }
@@ -86,9 +93,9 @@ void fill(T* to, T value, int64_t n) {
 template <class T>
 void copy_run(T* __restrict__ to, const T* __restrict__ from, int64_t stride, int64_t n) {
   if (stride == 1) {
-    if (n * static_cast<int64_t>(sizeof(T)) >= 64) {
+    if (n * static_cast<int64_t>(sizeof(T)) > 256) {
       memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-    } else {
+    } else {  // a call would cost more than the copy
       for (int64_t i = 0; i < n; ++i) to[i] = from[i];
     }
   } else if (stride == 0) {
@@ -132,6 +139,8 @@ void layout_copy(const Args& args, int64_t first, int64_t last, char*) {
 typedef uint32_t Four __attribute__((vector_size(16)));
 typedef uint32_t FourLoose __attribute__((vector_size(16), aligned(4), may_alias));
 
+constexpr int64_t kTile = 16;
+
 void transpose4(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
   const Four a = *reinterpret_cast<const FourLoose*>(from);
   const Four b = *reinterpret_cast<const FourLoose*>(from + from_stride);
@@ -158,9 +167,8 @@ void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_strid
   transpose_plain(from, from_stride, to, to_stride, rows, cols);
 }
 
-template <>
-void transpose_block(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride, int64_t rows,
-                     int64_t cols) {
+void transpose_edge(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride, int64_t rows,
+                    int64_t cols) {
   const int64_t whole_rows = rows / 4 * 4;
   const int64_t whole_cols = cols / 4 * 4;
   for (int64_t c = 0; c < whole_cols; c += 4) {
@@ -171,6 +179,33 @@ void transpose_block(const uint32_t* from, int64_t from_stride, uint32_t* to, in
                     rows - whole_rows, 4);
   }
   transpose_plain(from + whole_cols * from_stride, from_stride, to + whole_cols, to_stride, rows, cols - whole_cols);
+}
+
+template <>
+void transpose_block(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride, int64_t rows,
+                     int64_t cols) {
+  // Rows a multiple of 2 KB apart fall into a few sets of the cache and push each other out while they are half
+  // written; then a tile is put together aside and its rows written whole.
+  const bool aside = to_stride % 512 == 0;
+  uint32_t tile[kTile * kTile];
+  for (int64_t r = 0; r < rows; r += kTile) {
+    for (int64_t c = 0; c < cols; c += kTile) {
+      const uint32_t* in = from + c * from_stride + r;
+      uint32_t* out = to + r * to_stride + c;
+      if (rows - r < kTile || cols - c < kTile) {
+        transpose_edge(in, from_stride, out, to_stride, smaller(kTile, rows - r), smaller(kTile, cols - c));
+        continue;
+      }
+      uint32_t* target = aside ? tile : out;
+      const int64_t target_stride = aside ? kTile : to_stride;
+      for (int64_t i = 0; i < kTile; i += 4) {
+        for (int64_t j = 0; j < kTile; j += 4) {
+          transpose4(in + i * from_stride + j, from_stride, target + j * target_stride + i, target_stride);
+        }
+      }
+      for (int64_t j = 0; aside && j < kTile; ++j) memcpy(out + j * to_stride, tile + j * kTile, sizeof(tile) / kTile);
+    }
+  }
 }
 
 template <class T>
@@ -298,6 +333,32 @@ void layout_gather(const Args& args, int64_t first, int64_t last, char*) {
   }
 }
 
+/// Sorts the numbers of the indices by the part they go to, by counting.
+void layout_sort(const Args& args, int64_t first, int64_t last, char*) {
+  if (first >= last) return;
+  const ScatterParams& p = *static_cast<const ScatterParams*>(args.params);
+  const char* index = args.ptr[0];
+  int64_t* offset = reinterpret_cast<int64_t*>(args.ptr[3]);
+  int64_t* order = offset + p.parts + 1;
+  memset(offset, 0, static_cast<size_t>(p.parts + 1) * sizeof(int64_t));
+  for (int64_t i = 0; i < p.count; ++i) {
+    const int64_t found = index_at(index, p.index, i);
+    const int64_t at = wrap(found, p.dim);
+    if (at < 0 || at >= p.dim) {
+      report(args.fault, found, p.dim);
+    } else {
+      ++offset[(at >> p.shift) + 1];
+    }
+  }
+  for (int64_t part = 0; part < p.parts; ++part) offset[part + 1] += offset[part];
+  int64_t next[kScatterParts];
+  memcpy(next, offset, static_cast<size_t>(p.parts) * sizeof(int64_t));
+  for (int64_t i = 0; i < p.count; ++i) {
+    const int64_t at = wrap(index_at(index, p.index, i), p.dim);
+    if (at >= 0 && at < p.dim) order[next[at >> p.shift]++] = i;
+  }
+}
+
 void layout_one_hot(const Args& args, int64_t first, int64_t last, char*) {
   const OneHotParams& p = *static_cast<const OneHotParams*>(args.params);
   const int64_t begin = first * p.per_task;
@@ -355,6 +416,7 @@ void fill_layout(KernelTable& table) {
   table.layout_scatter_add_f64 = scatter_add<double>;
   table.layout_scatter_add_i32 = scatter_add<uint32_t>;
   table.layout_scatter_add_i64 = scatter_add<uint64_t>;
+  table.layout_sort = layout_sort;
   table.layout_one_hot = layout_one_hot;
   table.layout_iota = layout_iota;
 #endif

@@ -12,8 +12,11 @@ inline constexpr int kLayoutRank = 12;
 inline constexpr int kConcatPieces = 16;
 
 /// Edges of the block that one unit of a transpose moves.
-inline constexpr int kTransposeRows = 16;
-inline constexpr int kTransposeCols = 256;
+inline constexpr int kTransposeRows = 64;
+inline constexpr int kTransposeCols = 64;
+
+/// Most parts that the destinations of a scatter_add are cut into.
+inline constexpr int kScatterParts = 64;
 
 /// How indices are stored.
 enum class IndexKind : int32_t { i32, i64, u8 };
@@ -74,11 +77,13 @@ struct GatherParams {
   int64_t rows, per_task;     // rows: outer * count
 };
 
-/// out[o, index[i], :] += updates[o, i, :] over zeros; a task owns a range of destinations.
+/// out[o, index[i], :] += updates[o, i, :] over zeros; a task owns a range of destinations, a part, of one o. With more
+/// than one part the workspace holds parts + 1 offsets and then the numbers i sorted by part, in order within a part.
 struct ScatterParams {
   IndexKind index;
+  int32_t shift;                     // a part is 2^shift destinations
   int64_t outer, count, dim, inner;  // inner in elements
-  int64_t parts, per_part;           // destinations of one outer index are cut into parts
+  int64_t parts;
 };
 
 /// Rows of zeros with one 1 each.

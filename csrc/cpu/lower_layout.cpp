@@ -283,15 +283,16 @@ void lower_scatter_add(Lowering& low) {
   p.dim = out[axis];
   p.inner = span(out, axis + 1, out.size());
   if (p.outer * p.dim == 0) return;
-  // Every part scans all indices, about as dear as adding one element of each; so no more parts than elements.
   const double size = element_size(low.output());
   const double moved = size * static_cast<double>(p.inner) * static_cast<double>(p.dim + 2 * p.count);
-  const std::int64_t wanted =
-      std::min<std::int64_t>({64, p.inner, p.dim, static_cast<std::int64_t>(moved / kTaskBytes)});
-  p.per_part = chunks(p.dim, std::max<std::int64_t>(1, wanted));
-  p.parts = chunks(p.dim, p.per_part);
-  const double scans = static_cast<double>(p.outer * p.parts) * static_cast<double>(p.count) * 0.6;
-  const double cost = move_cost(moved * static_cast<double>(p.outer)) + scans;
+  const auto wanted = std::min<std::int64_t>(kScatterParts, static_cast<std::int64_t>(moved / kTaskBytes));
+  while (chunks(p.dim, std::int64_t{1} << p.shift) > std::max<std::int64_t>(1, wanted)) ++p.shift;
+  p.parts = chunks(p.dim, std::int64_t{1} << p.shift);
+  if (p.parts > 1) {
+    low.workspace = static_cast<std::size_t>(p.parts + 1 + p.count) * sizeof(std::int64_t);
+    low.phase(low.kernels.layout_sort, p, 1, 0, 50 + 3.0 * static_cast<double>(p.count));
+  }
+  const double cost = move_cost(moved * static_cast<double>(p.outer)) + 3.0 * static_cast<double>(p.outer * p.count);
   low.phase(scatter_kernel(low.kernels, low.output().dtype), p, p.outer * p.parts, 0, cost);
 }
 

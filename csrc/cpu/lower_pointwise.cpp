@@ -198,7 +198,7 @@ class Builder {
         put(bits, static_cast<std::uint8_t>(value != 0));
         break;
       case DType::u8:
-        put(bits, static_cast<std::uint8_t>(value));
+        put(bits, static_cast<std::uint8_t>(static_cast<std::int64_t>(value)));
         break;
     }
     const auto offset = static_cast<std::int64_t>(numbers_.size());
@@ -231,6 +231,9 @@ class Builder {
     PointwiseStep step{};
     bool scalar = count_ != 1;
     DType dtype = instruction.dtype;  // of the operands
+    const bool logical = choice || instruction.op->name.rfind("logical", 0) == 0;
+    // Numbers alone: what pointwise.cpp says of their dtype.
+    if ((dtype == DType::boolean && !logical) || instruction.op->name == "cast") dtype = DType::f64;
     for (std::size_t k = instruction.args.size(); k-- > 0;) {
       const Operand& arg = instruction.args[k];
       if (arg.reg >= 0 && !(choice && k == 0)) dtype = dtypes_[arg.reg];

@@ -2,8 +2,8 @@
 //
 //   greater(r0, #0); leaky_relu{alpha=0.2}(r1); select(r2, r3, #0) -> r4
 //
-// A number has the dtype of the registers beside it; where there are none, the text says which: select(r0, #1,
-// #0):float64
+// A number has the dtype of the registers beside it; where there are none, the text says which:
+// select(r0, #1, #0):float64
 #include "graph/pointwise.h"
 
 #include <cctype>
@@ -18,10 +18,12 @@ namespace {
 /// The condition of a select is bool whatever the other operands are.
 bool is_condition(const OpDef& op, std::size_t i) { return i == 0 && op.name == "select"; }
 
-/// True when nothing but a suffix can tell the numbers' dtype. Comparisons of two numbers are left to the default.
-bool only_numbers(const Instruction& instruction) {
+/// True when nothing but a suffix can tell the numbers' dtype. Comparisons, tests and casts of numbers alone have none:
+/// their operands are float64.
+bool needs_suffix(const Instruction& instruction) {
   const std::string& name = instruction.op->name;
   if (instruction.dtype == DType::boolean && name != "select" && name.rfind("logical", 0) != 0) return false;
+  if (name == "cast") return false;
   for (std::size_t i = 0; i < instruction.args.size(); ++i) {
     if (instruction.args[i].reg >= 0 && !is_condition(*instruction.op, i)) return false;
   }
@@ -134,7 +136,7 @@ class Parser {
       out.args.push_back(operand);
     } while (accept(","));
     expect(")");
-    DType dtype = DType::f32;
+    DType dtype = DType::f64;
     for (std::size_t i = out.args.size(); i-- > 0;) {
       if (out.args[i].reg >= 0 && !is_condition(*out.op, i)) dtype = dtypes_[out.args[i].reg];
     }
@@ -166,7 +168,7 @@ std::string PointwiseCode::text() const {
       args += (args.empty() ? "" : ", ") + (arg.reg >= 0 ? concat("r", arg.reg) : "#" + number_text(arg.constant));
     }
     out += (out.empty() ? "" : "; ") + instruction.op->name + attrs_text(instruction.attrs) + "(" + args + ")";
-    if (only_numbers(instruction)) out += ":" + name_of(instruction.dtype);
+    if (needs_suffix(instruction)) out += ":" + name_of(instruction.dtype);
   }
   std::string regs;
   for (int reg : outputs) regs += concat(regs.empty() ? "" : ", ", "r", reg);

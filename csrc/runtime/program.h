@@ -57,7 +57,7 @@ class Program {
   const std::vector<StepInfo>& steps() const { return steps_; }
 
   /// How many workers ran tasks of shared phases in the last run; what the tests of sharing look at.
-  int sharers() const { return sharers_.load(); }
+  int sharers() const { return __builtin_popcountll(sharers_.load()); }
 
   /// The fused graph and the list of steps.
   std::string text() const;
@@ -97,7 +97,7 @@ class Program {
   std::vector<std::int64_t> constant_offsets_;    // by value id
   std::size_t scratch_ = 0;                       // bytes per worker
   char* base_ = nullptr;                          // arena address the pointers are for
-  std::atomic<int> sharers_{0};
+  std::atomic<std::uint64_t> sharers_{0};         // a bit per worker
 };
 
 }  // namespace nabi

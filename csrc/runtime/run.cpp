@@ -172,7 +172,7 @@ void Run::work(int worker, int workers) {
   const bool team = workers > 1;
   bool shared = false;
   const auto leave = [&] {
-    if (shared) program_.sharers_.fetch_add(1, std::memory_order_relaxed);
+    if (shared) program_.sharers_.fetch_or(std::uint64_t{1} << (worker % 64), std::memory_order_relaxed);
   };
   for (;;) {
     for (std::size_t g = 0; g < groups_.size(); ++g) {

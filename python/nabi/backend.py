@@ -1,5 +1,7 @@
 """What Keras calls the backend: dtypes, settings, names and the basic ops (`keras.backend`)."""
 
+from typing import Any
+
 from nabi import random
 from nabi.config import (
     backend,
@@ -30,6 +32,22 @@ from nabi.ops import (
 from nabi.trace import KerasTensor, Variable, is_keras_tensor, standardize_shape
 from nabi.trace import infer_output as compute_output_spec
 
+#: What Keras asks of a backend before it tests it.
+SUPPORTS_SPARSE_TENSORS = False
+SUPPORTS_RAGGED_TENSORS = False
+SUPPORTS_COMPLEX_DTYPES = False
+
+
+def get_keras_mask(x: Any) -> Any:
+    """The mask that a tensor carries, or None."""
+    return getattr(x, "_keras_mask", None)
+
+
+def set_keras_mask(x: Any, mask: Any) -> None:
+    """Gives a tensor its mask; None takes it away."""
+    x._keras_mask = mask
+
+
 __all__ = [
     "KerasTensor",
     "Variable",
@@ -42,6 +60,7 @@ __all__ = [
     "convert_to_tensor",
     "epsilon",
     "floatx",
+    "get_keras_mask",
     "get_uid",
     "image_data_format",
     "is_float_dtype",
@@ -58,6 +77,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_keras_mask",
     "shape",
     "slice",
     "standardize_data_format",

@@ -37,6 +37,8 @@ class DTypePolicy:
             )
         if name in ("mixed_float16", "mixed_bfloat16"):
             raise NotImplementedError(f"Nabi computes in float32 and float64; the dtype policy cannot be '{name}'.")
+        if "_from_" in name or name.startswith("float8"):
+            raise NotImplementedError(f"Nabi does not quantize weights; the dtype policy cannot be '{name}'.")
         try:
             dtype = dtypes.standardize_dtype(name)
         except ValueError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import pickle
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -27,7 +26,6 @@ _DAMAGED = (
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
-    tarfile.TarError,
     pickle.PickleError,
 )
 

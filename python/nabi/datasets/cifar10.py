@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +56,8 @@ def _read(place: Path) -> tuple[Split, Split]:
 
 def _fetch(folder: Path) -> Path:
     """Download the archive and unpack its seven known files; the archive itself is not kept."""
+    import tarfile
+
     archive = download(_ORIGIN, folder / "cifar-10-python.tar.gz", _SHA256)
     with replacing(folder / _FOLDER) as part, tarfile.open(archive) as tar:
         part.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from nabi import objects
@@ -62,77 +63,69 @@ GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
 
-_CLASSES = (
-    Activation,
-    ActivityRegularization,
-    Add,
-    Average,
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    BatchNormalization,
-    Concatenate,
-    Conv1D,
-    Conv2D,
-    Conv3D,
-    Dense,
-    Dropout,
-    ELU,
-    Flatten,
-    GaussianNoise,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-    Identity,
-    InputLayer,
-    InputSpec,
-    Lambda,
-    Layer,
-    LeakyReLU,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-    Masking,
-    Maximum,
-    Minimum,
-    Multiply,
-    PReLU,
-    Permute,
-    ReLU,
-    RepeatVector,
-    Rescaling,
-    Reshape,
-    Softmax,
-    Subtract,
-    Wrapper,
-    ZeroPadding2D,
-)
-_ALIASES = {
-    "AvgPool1D": AvgPool1D,
-    "AvgPool2D": AvgPool2D,
-    "AvgPool3D": AvgPool3D,
-    "Convolution1D": Convolution1D,
-    "Convolution2D": Convolution2D,
-    "Convolution3D": Convolution3D,
-    "GlobalAvgPool1D": GlobalAvgPool1D,
-    "GlobalAvgPool2D": GlobalAvgPool2D,
-    "GlobalAvgPool3D": GlobalAvgPool3D,
-    "GlobalMaxPool1D": GlobalMaxPool1D,
-    "GlobalMaxPool2D": GlobalMaxPool2D,
-    "GlobalMaxPool3D": GlobalMaxPool3D,
-    "MaxPool1D": MaxPool1D,
-    "MaxPool2D": MaxPool2D,
-    "MaxPool3D": MaxPool3D,
-}
-objects.export("keras.layers", *_CLASSES, aliases=_ALIASES)
-
 __all__ = [
-    *sorted(cls.__name__ for cls in _CLASSES),
-    *_ALIASES,
+    "Activation",
+    "ActivityRegularization",
+    "Add",
+    "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
+    "Concatenate",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Convolution1D",
+    "Convolution2D",
+    "Convolution3D",
+    "Dense",
+    "Dropout",
+    "ELU",
+    "Flatten",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "Identity",
     "Input",
+    "InputLayer",
+    "InputSpec",
+    "Lambda",
+    "Layer",
+    "LeakyReLU",
+    "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "Subtract",
+    "Wrapper",
+    "ZeroPadding2D",
     "add",
     "average",
     "concatenate",
@@ -143,6 +136,9 @@ __all__ = [
     "serialize",
     "subtract",
 ]
+
+_CLASSES = {name: globals()[name] for name in __all__ if inspect.isclass(globals().get(name))}
+objects.export("keras.layers", *dict.fromkeys(_CLASSES.values()), aliases=_CLASSES)
 
 
 def serialize(layer: Layer) -> Any:
@@ -156,9 +152,8 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     Raises:
         ValueError: it stands for something else.
     """
-    by_name = {**_ALIASES, **{cls.__name__: cls for cls in _CLASSES}}
-    known = "module" not in config and config.get("class_name") in by_name
-    obj = objects.deserialize_keras_object(config, custom_objects, module_objects=by_name if known else None)
+    known = "module" not in config and config.get("class_name") in _CLASSES
+    obj = objects.deserialize_keras_object(config, custom_objects, module_objects=_CLASSES if known else None)
     if not isinstance(obj, Layer):
         raise ValueError(
             "`keras.layers.deserialize` was passed a `config` object that is not a `keras.layers.Layer`. "

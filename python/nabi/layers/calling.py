@@ -124,6 +124,11 @@ class _Local(threading.local):
 _local = _Local()
 
 
+def outside() -> bool:
+    """Whether neither a trace nor the call of a layer is going on in this thread."""
+    return _local.context is None and current_trace() is None
+
+
 def enter_context(layer: Layer) -> tuple[CallContext, bool]:
     """The open call context, and whether it was opened now, with `layer` as the outermost one."""
     context = _local.context

@@ -36,6 +36,9 @@ from nabi.trace import (
     to_tensor,
 )
 
+_ARRAYS = frozenset((np.ndarray, Array))
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
 
 class UnrecognizedArguments(ValueError):
     """Keyword arguments that a layer's constructor does not know."""
@@ -121,6 +124,7 @@ class Layer(LayerState):
         self.autocast = autocast
         self._input_spec: Any = None
         self._called = False
+        self._call_defaults: tuple[Any] | None = None
         self._losses: list[Any] = []
         self._build_shapes_dict: dict[str, Any] | None = None
         self._call_signature = inspect.signature(self.call)
@@ -299,6 +303,10 @@ class Layer(LayerState):
             ValueError: an input that does not fit `input_spec`, or a positional argument that is no tensor.
         """
         self._check_super_called()
+        if len(args) == 1 and not kwargs and self.built and type(args[0]) in _ARRAYS and calling.outside():
+            defaults = self._defaults()
+            if defaults is not None and _mask(args[0]) is None:
+                return self._call_on_array(args[0], *defaults)
         self._called = True
         original = args, dict(kwargs)
         symbolic = any_symbolic(args, kwargs)
@@ -318,7 +326,7 @@ class Layer(LayerState):
             self._maybe_build(spec, symbolic)
         context, entered = calling.enter_context(self)
         try:
-            if entered:
+            if entered and (symbolic or current_trace() is not None):
                 self._clear_losses()
             self._fill_context_args(spec, context, kwargs)
             previous_mask = self._fill_masks(spec, kwargs)
@@ -332,6 +340,37 @@ class Layer(LayerState):
         if symbolic:
             Node(operation=self, call_args=original[0], call_kwargs=original[1], outputs=outputs)
         return outputs
+
+    def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What a call with nothing but its input gives to `call` and to the layers inside; None if it takes more."""
+        if self._call_defaults is None:
+            self._call_defaults = (None,)
+            parameters = self._call_signature.parameters
+            try:
+                self._call_signature.bind(None)
+            except TypeError:
+                return None
+            if self._convert_input_args and next(iter(parameters.values())).kind in _POSITIONAL:
+                defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+                values = {name: defaults.get(name) for name in self._call_context_args}
+                kwargs = {name: v for name, v in values.items() if v is not None}
+                if "mask" in parameters:
+                    kwargs["mask"] = None
+                self._call_defaults = ((kwargs, values),)
+        found: tuple[dict[str, Any], dict[str, Any]] | None = self._call_defaults[0]
+        return found
+
+    def _call_on_array(self, x: Any, kwargs: dict[str, Any], values: dict[str, Any]) -> Any:
+        """`__call__` of a built layer on one array without a mask, outside of any trace and of other calls."""
+        self._called = True
+        x = self._converted(x)
+        assert_input_compatibility(self.input_spec, x, self.name)
+        context, _ = calling.enter_context(self)
+        try:
+            context.values.update(values)
+            return self._run_now((x,), dict(kwargs), context)
+        finally:
+            calling.leave_context()
 
     def _converted(self, x: Any) -> Any:
         """An argument as the layer takes it: arrays of any library, floats in the layer's dtype."""

@@ -151,7 +151,7 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """Product of the inputs; masked elements count as 1."""
+    """Product of the inputs; masked elements count as 1, and as 0 where all are masked."""
 
     def _merge_function(self, inputs: Any) -> Any:
         masks = [getattr(x, "_keras_mask", None) for x in inputs]
@@ -159,7 +159,12 @@ class Multiply(Merge):
             x if mask is None else ops.where(ops.expand_dims(mask, -1), x, ops.ones_like(x))
             for x, mask in zip(inputs, masks, strict=True)
         ]
-        return functools.reduce(ops.multiply, kept)
+        output = functools.reduce(ops.multiply, kept)
+        if all(mask is not None for mask in masks):
+            output_mask = functools.reduce(ops.logical_or, masks)
+            output = ops.where(ops.expand_dims(output_mask, -1), output, ops.zeros_like(output))
+            output._keras_mask = output_mask
+        return output
 
 
 class Average(Merge):

@@ -35,6 +35,7 @@ _INTERNAL = frozenset(
         "_outbound_nodes",
         "_call_signature",
         "_call_context_args",
+        "_call_defaults",
         "_explicit_layers",
         "_trainable_variables",
         "_non_trainable_variables",

@@ -63,7 +63,12 @@ class LossFunctionWrapper(Loss):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A loss of this class from what `get_config` returned."""
         if "fn" in config:
-            config = {key: objects.deserialize_keras_object(value) for key, value in config.items()}
+            from nabi.losses import FUNCTIONS
+
+            table = {fn.__name__: fn for fn in FUNCTIONS}
+            fn = objects.deserialize_keras_object(config["fn"], module_objects=table)
+            rest = {key: value for key, value in config.items() if key != "fn"}
+            config = {"fn": fn, **objects.deserialize_keras_object(rest)}
         return cls(**config)
 
     def __repr__(self) -> str:

@@ -37,6 +37,14 @@ from nabi.metrics.accuracy_metrics import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from nabi.metrics.confusion_metrics import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
 from nabi.metrics.hinge_metrics import CategoricalHinge, Hinge, SquaredHinge
 from nabi.metrics.metric import Metric
 from nabi.metrics.probabilistic_metrics import (
@@ -67,6 +75,8 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "FalseNegatives",
+    "FalsePositives",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
@@ -78,7 +88,9 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Metric",
     "Poisson",
+    "Precision",
     "R2Score",
+    "Recall",
     "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
@@ -86,6 +98,8 @@ __all__ = [
     "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "accuracy",
     "binary_accuracy",
     "binary_crossentropy",
@@ -132,6 +146,12 @@ _CLASSES = (
     CosineSimilarity,
     LogCoshError,
     R2Score,
+    TruePositives,
+    FalsePositives,
+    TrueNegatives,
+    FalseNegatives,
+    Precision,
+    Recall,
     Hinge,
     SquaredHinge,
     CategoricalHinge,
@@ -141,7 +161,7 @@ _CLASSES = (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-_FUNCTIONS = (
+FUNCTIONS = (
     binary_accuracy,
     categorical_accuracy,
     sparse_categorical_accuracy,
@@ -179,8 +199,8 @@ _BY_NAME |= {to_snake_case(cls.__name__): cls for cls in _CLASSES} | _ALIASES
 objects.export(
     "keras.metrics",
     *_CLASSES,
-    *(fn for fn in _FUNCTIONS if fn not in losses.FUNCTIONS),
-    aliases={**_ALIASES, **{fn.__name__: fn for fn in _FUNCTIONS}},
+    *(fn for fn in FUNCTIONS if fn not in losses.FUNCTIONS),
+    aliases={**_ALIASES, **{fn.__name__: fn for fn in FUNCTIONS}},
 )
 
 

@@ -104,7 +104,12 @@ class MeanMetricWrapper(Mean):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A metric of this class from what `get_config` returned."""
         if "fn" in config:
-            config = {key: objects.deserialize_keras_object(value) for key, value in config.items()}
+            from nabi.metrics import FUNCTIONS
+
+            table = {fn.__name__: fn for fn in FUNCTIONS}
+            fn = objects.deserialize_keras_object(config["fn"], module_objects=table)
+            rest = {key: value for key, value in config.items() if key != "fn"}
+            config = {"fn": fn, **objects.deserialize_keras_object(rest)}
         return cls(**config)
 
 

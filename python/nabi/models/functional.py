@@ -192,8 +192,7 @@ class Functional(Model):
         """Layers and ops of the graph, from the inputs on."""
         return list(self._graph.operations)
 
-    @property
-    def layers(self) -> list[Any]:
+    def _listed_layers(self) -> list[Any]:
         return list(self._explicit_layers or [])
 
     @property
@@ -284,7 +283,7 @@ class Functional(Model):
         if not isinstance(x, dict) or isinstance(struct, dict):
             return x
         references = self.inputs
-        names = [[ref.name, ref._keras_history.operation.name] for ref in references]  # type: ignore[attr-defined]
+        names = [[ref.name, ref._keras_history.operation.name] for ref in references]  # type: ignore
         found = [next((x[name] for name in pair if name in x), None) for pair in names]
         if any(value is None for value in found):
             raise ValueError(

@@ -81,11 +81,14 @@ class Model(Trainer, Layer):
     @property
     def layers(self) -> list[Any]:
         """The layers of the model, without those inside of them."""
-        return list(self._flatten_layers(include_self=False, recursive=False))
+        return self._listed_layers()
 
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError("`Model.layers` attribute is reserved and should not be used. Please use another name.")
+
+    def _listed_layers(self) -> list[Any]:
+        return list(self._flatten_layers(include_self=False, recursive=False))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of this name or at this index.

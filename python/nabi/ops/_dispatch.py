@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -20,6 +21,24 @@ Value: TypeAlias = Any
 
 _NESTED = frozenset((list, tuple, dict))
 
+# Parameters that shape the graph: arrays given for them are read at once.
+_STATIC = frozenset(
+    (
+        "axis",
+        "axes",
+        "indices_or_sections",
+        "k",
+        "newshape",
+        "num",
+        "num_classes",
+        "output_size",
+        "pad_width",
+        "repeats",
+        "shape",
+        "shift",
+    )
+)
+
 
 def _find(x: Any) -> Any:
     """Tensor or KerasTensor where one is inside a nested argument; symbolic ones win."""
@@ -36,12 +55,26 @@ def _find(x: Any) -> Any:
     return found
 
 
+def _settle(static: list[int], args: Any, kwargs: Any) -> tuple[Any, Any]:
+    for at in static:
+        if at < len(args) and isinstance(args[at], np.ndarray):
+            args = (*args[:at], args[at].tolist(), *args[at + 1 :])
+    for name in kwargs:
+        if name in _STATIC and isinstance(kwargs[name], np.ndarray):
+            kwargs[name] = kwargs[name].tolist()
+    return args, kwargs
+
+
 def op(fn: Callable[P, R]) -> Callable[P, R]:
     """Makes a function on traced values callable with arrays and with symbolic tensors."""
     cached = Cached(fn, size=256)
+    names = list(inspect.signature(fn).parameters)
+    static = [at for at, name in enumerate(names) if name in _STATIC]
 
     @functools.wraps(fn)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if static:
+            args, kwargs = _settle(static, args, kwargs)
         found: Any = None
         for arg in args:
             kind = type(arg)

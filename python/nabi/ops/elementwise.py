@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from nabi import dtypes
-from nabi.ops._dispatch import Value, common, floating, number, op, to_bool
+from nabi.ops._dispatch import Value, broadcast, common, floating, number, op, to_bool
 from nabi.trace import Tensor, emit, to_tensor
 
 
@@ -411,21 +411,27 @@ def round(x: Value, decimals: int = 0) -> Value:
 def isnan(x: Value) -> Value:
     """Where x is NaN."""
     tensor = to_tensor(x)
-    return emit("isnan", tensor) if dtypes.is_float(tensor.dtype) else emit("not_equal", tensor, tensor)
+    if dtypes.is_float(tensor.dtype):
+        return emit("isnan", tensor)
+    return broadcast(number(0, "bool"), tensor.shape)
 
 
 @op
 def isinf(x: Value) -> Value:
     """Where x is infinite."""
     tensor = to_tensor(x)
-    return emit("isinf", tensor) if dtypes.is_float(tensor.dtype) else emit("not_equal", tensor, tensor)
+    if dtypes.is_float(tensor.dtype):
+        return emit("isinf", tensor)
+    return broadcast(number(0, "bool"), tensor.shape)
 
 
 @op
 def isfinite(x: Value) -> Value:
     """Where x is neither NaN nor infinite."""
     tensor = to_tensor(x)
-    return emit("isfinite", tensor) if dtypes.is_float(tensor.dtype) else emit("equal", tensor, tensor)
+    if dtypes.is_float(tensor.dtype):
+        return emit("isfinite", tensor)
+    return broadcast(number(1, "bool"), tensor.shape)
 
 
 @op

@@ -54,7 +54,10 @@ def transpose(x: Value, axes: Any = None) -> Value:
     tensor = to_tensor(x)
     perm = list(reversed(range(tensor.ndim))) if axes is None else [axis_of(a, tensor.ndim) for a in axes]
     if sorted(perm) != list(range(tensor.ndim)):
-        raise ValueError(f"`axes` must be a permutation of the {tensor.ndim} axes. Received: axes={axes}")
+        raise ValueError(
+            f"`axes` must be a valid permutation of the {tensor.ndim} axes of x. Received: x.shape={tensor.shape}, "
+            f"axes={axes}"
+        )
     return permuted(tensor, perm)
 
 

@@ -27,7 +27,7 @@ _MAX_PACKING = 100
 
 def _h5py() -> Any:
     try:
-        import h5py
+        import h5py  # type: ignore[import-untyped]
     except ImportError:
         raise ImportError("Weights files need the h5py package: `pip install h5py`.") from None
     return h5py
@@ -43,7 +43,7 @@ def _is_saveable(thing: Any) -> bool:
 @functools.cache
 def _skipped_names(base: type) -> frozenset[str]:
     """Names that every object of this kind has: nothing under them is a child that a user added."""
-    return frozenset(dir(base(name="reference"))) - {"optimizer"}
+    return frozenset(dir(base(name="reference"))) - {"layers", "optimizer"}
 
 
 def _base_of(saveable: Any) -> type:
@@ -245,6 +245,9 @@ def read_weights(model: Any, file: Any, skip_mismatch: bool = False) -> None:
     Raises:
         ValueError: the file does not fit the model and `skip_mismatch` is False.
     """
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built and len(_Reader(file, "optimizer")) > len(optimizer.variables):
+        model._prepare("train")  # so that training goes on where the file was written
     plan: list[tuple[Any, _Reader]] = []
     problems: list[str] = []
     for path, saveable in _walk(model, "", set()):
@@ -264,7 +267,7 @@ def read_weights(model: Any, file: Any, skip_mismatch: bool = False) -> None:
 
 
 def _mismatch(saveable: Any, store: _Reader) -> str | None:
-    """Why the stored variables do not fit a layer, or None. Optimizers and layers that read on their own decide then."""
+    """Why the stored variables do not fit a layer, or None; optimizers and layers that read by themselves decide then."""
     from nabi.layers.layer import Layer
 
     if not isinstance(saveable, Layer) or type(saveable).load_own_variables is not Layer.load_own_variables:

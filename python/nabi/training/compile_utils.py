@@ -8,6 +8,7 @@ from typing import Any
 from nabi import losses as losses_module
 from nabi import metrics as metrics_module
 from nabi import ops, tree
+from nabi.losses.classes import LossFunctionWrapper
 from nabi.names import get_object_name
 
 _NESTED = (list, tuple, dict)
@@ -69,7 +70,7 @@ def get_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
     if not callable(loss):
         raise ValueError(f"Could not interpret loss: {identifier}. Expected a name, a function or a `Loss` instance.")
     name = identifier if isinstance(identifier, str) else get_object_name(loss)
-    return losses_module.LossFunctionWrapper(loss, name=name)
+    return LossFunctionWrapper(loss, name=name)
 
 
 def check_loss(loss: Any) -> None:

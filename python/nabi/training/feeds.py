@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 from nabi import _core, config, dtypes, tree
 
 AnyArray = np.ndarray[Any, Any]
@@ -275,7 +274,7 @@ def split_validation(x: Any, y: Any, sample_weight: Any, split: float) -> tuple[
         def rows_of(leaf: Any) -> Any:
             return as_array(leaf, "x")[first:last]
 
-        return tuple(tree.map_structure(rows_of, part, none_is_leaf=False) for part in (x, y, sample_weight))  # type: ignore[return-value]
+        return tuple(tree.map_structure(rows_of, part, none_is_leaf=False) for part in (x, y, sample_weight))
 
     return cut(0, at), cut(at, rows)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
 from nabi import config, ops, optimizers, random, tree
 from nabi import metrics as metrics_module
 from nabi.callbacks import CallbackList, History
@@ -288,7 +287,8 @@ class Trainer:
         """Updates the compiled metrics and returns all results by name."""
         if self._compiled.metrics is not None:
             self._compiled.metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
+        results: dict[str, Any] = self.get_metrics_result()
+        return results
 
     def _program_key(self: Any, mode: str) -> Any:
         """What a traced step depends on besides its data."""
@@ -341,11 +341,11 @@ class Trainer:
         if feeds_module.check_array_data(x, y, sample_weight):
             sample_weight = feeds_module.check_sample_weight(y, sample_weight, class_weight)
             feeds = self._feeds(x, y, sample_weight)
-            batches: ArrayBatches | IterableBatches = ArrayBatches(feeds, batch_size, steps, shuffle, order)
+            whole = ArrayBatches(feeds, batch_size, steps, shuffle, order)
             self._prepare(mode)
-            for data, rows in batches.programs():
+            for data, rows in whole.programs():
                 self._trace(mode, data, rows)
-            return batches
+            return whole
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise ValueError(

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
-import tarfile
-import urllib.error
-import urllib.parse
-import urllib.request
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +31,8 @@ def cache_folders(subdir: str = "datasets") -> list[Path]:
 
 
 def _hasher(algorithm: str, file_hash: str) -> Any:
+    import hashlib
+
     if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64):
         return hashlib.sha256()
     if algorithm in ("md5", "auto"):
@@ -86,6 +82,9 @@ def download(origin: str, target: Path, file_hash: str | None = None, algorithm:
         OSError: if the address does not answer or the answer ends early.
         ValueError: if the hash differs.
     """
+    import urllib.error
+    import urllib.request  # late: it costs more than the rest of `nabi.utils`, and few programs download
+
     hasher = _hasher(algorithm, file_hash) if file_hash else None
     with replacing(target) as part:
         print(f"Downloading data from {origin}")
@@ -129,6 +128,9 @@ def extract_archive(path: Path, folder: Path, archive_format: str | Sequence[str
     Raises:
         ValueError: for another format, or a member outside the folder.
     """
+    import tarfile
+    import zipfile
+
     if archive_format is None:
         return False
     formats = ["tar", "zip"] if archive_format == "auto" else archive_format
@@ -171,11 +173,13 @@ def get_file(
         ValueError: without `origin`, with a path for `fname`, or if the hash of a download differs.
         OSError: if the address does not answer.
     """
+    from urllib.parse import urlsplit
+
     if origin is None:
         raise ValueError('Please specify the "origin" argument (URL of the file to download).')
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
-    name = os.fspath(fname) if fname else os.path.basename(urllib.parse.urlsplit(origin).path)
+    name = os.fspath(fname) if fname else os.path.basename(urlsplit(origin).path)
     if not name:
         raise ValueError(
             f"Can't parse the file name from the origin provided: '{origin}'. Please specify the `fname` argument."
