@@ -1,9 +1,10 @@
 """Time of each op's kernel beside the core's peak in the same run: python bench/ops.py [--filter conv] [--threads 2]
 
-Every op of the table is measured on the large example of its row in tests/op_cases.py, so an op is measured on the day it
-appears; products and convolutions also on shapes of the course's models. Flop and bytes (inputs read once, outputs
+Every op of the table is measured on the large example of its row in tests/op_cases.py, so an op is measured on the day
+it appears; products and convolutions also on shapes of the course's models. Flop and bytes (inputs read once, outputs
 written once) are per cycle of one core, from a clock measured beside each figure; `peak` is the fraction of the
-multiply-add peak measured beside it, times the number of threads. The shortest of several runs counts: machines are shared.
+multiply-add peak measured beside it, times the number of threads. The shortest of several runs counts: machines are
+shared.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 
+from nabi import _core  # noqa: E402
 from op_cases import ROWS  # noqa: E402
 from op_check import cast, op_build, program_of  # noqa: E402
 from op_draw import Draw  # noqa: E402
-
-from nabi import _core  # noqa: E402
 
 Case = tuple[str, str, list[Any], dict[str, Any]]
 
@@ -40,7 +40,9 @@ def flops(op: str, shapes: list[tuple[int, ...]], attrs: dict[str, Any]) -> floa
     if op == "conv2d":
         x, w = shapes[0], shapes[1]
         out = [
-            (x[i] + attrs["padding"][2 * (i - 1)] + attrs["padding"][2 * (i - 1) + 1] - w[i - 1]) // attrs["strides"][i - 1] + 1
+            (x[i] + attrs["padding"][2 * (i - 1)] + attrs["padding"][2 * (i - 1) + 1] - w[i - 1])
+            // attrs["strides"][i - 1]
+            + 1
             for i in (1, 2)
         ]
         return 2.0 * x[0] * out[0] * out[1] * math.prod(w)
@@ -58,12 +60,28 @@ def normal(*shape: int) -> Any:
 def course_cases() -> list[Case]:
     """Products and convolutions of the course's models."""
     cases: list[Case] = []
-    for m, k, n in ((32, 784, 512), (128, 784, 512), (128, 512, 512), (128, 3136, 64), (256, 256, 256), (1024, 1024, 1024)):
+    for m, k, n in (
+        (32, 784, 512),
+        (128, 784, 512),
+        (128, 512, 512),
+        (128, 3136, 64),
+        (256, 256, 256),
+        (1024, 1024, 1024),
+    ):
         name = f"{m}x{k}x{n}"
         cases.append(("matmul", f"forward {name}", [normal(m, k), normal(k, n)], {}))
         cases.append(("matmul", f"to input {name}", [normal(m, n), normal(k, n)], {"transpose_b": True}))
         cases.append(("matmul", f"to weights {name}", [normal(m, k), normal(m, n)], {"transpose_a": True}))
-    for size, c, f in ((28, 1, 32), (14, 32, 64), (32, 3, 32), (32, 32, 32), (16, 32, 64), (16, 64, 64), (8, 64, 128), (8, 128, 128)):
+    for size, c, f in (
+        (28, 1, 32),
+        (14, 32, 64),
+        (32, 3, 32),
+        (32, 32, 32),
+        (16, 32, 64),
+        (16, 64, 64),
+        (8, 64, 128),
+        (8, 128, 128),
+    ):
         x, w, dy = normal(64, size, size, c), normal(3, 3, c, f), normal(64, size, size, f)
         same = {"strides": [1, 1], "padding": [1, 1, 1, 1]}
         name = f"3x3 {size}x{size} {c}->{f}"
@@ -78,7 +96,14 @@ def table_cases() -> list[Case]:
     cases: list[Case] = []
     for op, row in ROWS.items():
         inputs, attrs = row.sample(Draw.seeded(1))
-        cases.append((op, " ".join("x".join(map(str, x.shape)) or "scalar" for x in inputs), [cast(x, row.dtypes[0]) for x in inputs], attrs))
+        cases.append(
+            (
+                op,
+                " ".join("x".join(map(str, x.shape)) or "scalar" for x in inputs),
+                [cast(x, row.dtypes[0]) for x in inputs],
+                attrs,
+            )
+        )
     return cases
 
 
@@ -122,7 +147,10 @@ def main() -> None:
     _core.set_num_threads(args.threads)
     _core.set_isa(args.isa)
     rows = []
-    print(f"{_core.isa()}, {args.threads} thread(s); a call of a program costs about {overhead() * 1e6:.1f} us of the figures below")
+    cost = overhead() * 1e6
+    print(
+        f"{_core.isa()}, {args.threads} thread(s); calling a program takes about {cost:.1f} us of the figures below"
+    )
     print(f"{'op':<32} {'case':<34} {'us':>10} {'B/cycle':>8} {'flop/cycle':>10} {'peak':>6}")
     for case in course_cases() + table_cases():
         if args.filter not in case[0]:
@@ -135,7 +163,9 @@ def main() -> None:
             f"{'' if flop is None else f'{flop:.1f}':>10} {'' if peak is None else f'{peak:.0%}':>6}"
         )
     if args.json:
-        pathlib.Path(args.json).write_text(json.dumps({"isa": _core.isa(), "threads": args.threads, "rows": rows}, indent=1))
+        pathlib.Path(args.json).write_text(
+            json.dumps({"isa": _core.isa(), "threads": args.threads, "rows": rows}, indent=1)
+        )
 
 
 def overhead() -> float:

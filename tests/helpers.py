@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from nabi import layers, ops, tree
 from nabi.trace import KerasTensor, Trace
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 import op_reference as ref
 from op_draw import Array, Draw
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from nabi import _core
 from op_cases import Attrs, Row
 from op_draw import Array, Draw

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from helpers import normal
 from nabi import activations, ops
 from nabi.objects import register_keras_serializable

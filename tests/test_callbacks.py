@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from nabi import callbacks, layers, optimizers, random
 from nabi.callbacks.callback import CallbackList, pythonify_logs
 from nabi.models import Sequential
@@ -332,9 +333,7 @@ def test_batch_callbacks_change_no_bit():
 
 
 def random_seed():
-    np.random.seed(3)
-    if hasattr(random, "set_global_seed"):
-        random.set_global_seed(3)
+    random.set_random_seed(3)
 
 
 def test_stop_training_in_a_batch():

@@ -16,6 +16,7 @@ import zipfile
 
 import numpy as np
 import pytest
+
 from nabi import config
 from nabi.datasets import cache, cifar10, fashion_mnist, mnist
 from nabi.utils import files

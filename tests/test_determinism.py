@@ -64,7 +64,9 @@ def train(build: Callable[[], list[layers.Layer]], optimizer: str) -> bytes:
     return b"".join(a.tobytes() for a in out)
 
 
-@pytest.mark.parametrize(("build", "optimizer"), [(mlp, "rmsprop"), (cnn_with_dropout, "adam"), (cnn_with_batch_norm, "sgd")])
+@pytest.mark.parametrize(
+    ("build", "optimizer"), [(mlp, "rmsprop"), (cnn_with_dropout, "adam"), (cnn_with_batch_norm, "sgd")]
+)
 def test_bytes_do_not_depend_on_threads_or_instruction_set(build, optimizer):
     expected = train(build, optimizer)
     assert expected == train(build, optimizer)
@@ -83,7 +85,9 @@ def test_numpy_seed_reproduces_a_training():
         np.random.seed(7)
         nabi.utils.clear_session()
         x = np.random.normal(size=(64, 4)).astype("float32")
-        model = nabi.Sequential([layers.Input((4,)), layers.Dense(8, activation="relu"), layers.Dropout(0.5), layers.Dense(1)])
+        model = nabi.Sequential(
+            [layers.Input((4,)), layers.Dense(8, activation="relu"), layers.Dropout(0.5), layers.Dense(1)]
+        )
         model.compile("adam", "mse")
         model.fit(x, x.sum(1), epochs=2, verbose=0)
         return b"".join(w.tobytes() for w in model.get_weights())
@@ -99,7 +103,9 @@ def test_cutting_a_fit_into_runs_changes_nothing():
         nabi.utils.set_random_seed(5)
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(70, 6)).astype("float32"), rng.integers(0, 3, 70)
-        model = nabi.Sequential([layers.Input((6,)), layers.Dense(16, activation="relu"), layers.Dropout(0.2), layers.Dense(3)])
+        model = nabi.Sequential(
+            [layers.Input((6,)), layers.Dense(16, activation="relu"), layers.Dropout(0.2), layers.Dense(3)]
+        )
         model.compile("adam", nabi.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         history = model.fit(x, y, batch_size=16, epochs=3, verbose=0, callbacks=callbacks)
         return b"".join(w.tobytes() for w in model.get_weights()), history.history

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+
 from nabi import _core, activations, callbacks, layers, losses, metrics, optimizers, random, regularizers
 from nabi.models import Model, Sequential
 
@@ -21,7 +22,8 @@ def data(rows=60, seed=0):
 
 
 def classifier(**kwargs):
-    model = Sequential([layers.Input(shape=(4,)), layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")])
+    stack = [layers.Input(shape=(4,)), layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")]
+    model = Sequential(stack)
     options = {"optimizer": "adam", "loss": "categorical_crossentropy", "metrics": ["accuracy"]} | kwargs
     model.compile(**options)
     return model
@@ -54,7 +56,8 @@ def test_learns():
 
 
 def test_epoch_loss_weighs_batches_by_size():
-    assert line().fit(column(1, 2, 3), column(1, 2, 3), batch_size=2, verbose=0).history["loss"] == [pytest.approx(14 / 3)]
+    history = line().fit(column(1, 2, 3), column(1, 2, 3), batch_size=2, verbose=0).history
+    assert history["loss"] == [pytest.approx(14 / 3)]
 
 
 def test_sample_weights():
@@ -198,7 +201,9 @@ def test_frozen_layers_are_taken_at_compile():
 
 
 def test_frozen_discriminator_still_learns_by_its_own_compile():
-    discriminator = Sequential([layers.Input(shape=(3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(1)])
+    discriminator = Sequential(
+        [layers.Input(shape=(3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(1)]
+    )
     discriminator.compile(optimizer="sgd", loss="mse")
     discriminator.trainable = False
     gan = Sequential([layers.Input(shape=(2,)), layers.Dense(3), discriminator])
@@ -211,10 +216,10 @@ def test_frozen_discriminator_still_learns_by_its_own_compile():
     x[:4] = 0
     discriminator.train_on_batch(x, np.ones((8, 1)))
     after = discriminator.get_weights()
-    changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-    names = [weight.path.split("/", 1)[1] for weight in discriminator.weights]
-    assert dict(zip(names, changed, strict=True))["batch_normalization/moving_mean"] or any("moving" in n for n in names)
-    assert changed[0] and changed[4 if "moving" in names[4] else 2]
+    names = [weight.name for weight in discriminator.weights]
+    assert names == ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias"]
+    changed = [name for name, a, b in zip(names, before, after, strict=True) if not np.array_equal(a, b)]
+    assert {"kernel", "beta", "moving_mean", "moving_variance"} <= set(changed)
 
 
 # Data
@@ -336,13 +341,8 @@ def test_validation_split_is_the_last_part():
 
 
 def test_shuffle():
-    order = []
-
-    class Peek(Sequential):
-        pass
-
     x = np.arange(12, dtype="float32")[:, None]
-    model = Peek([layers.Input(shape=(1,)), layers.Dense(1, use_bias=False)])
+    model = Sequential([layers.Input(shape=(1,)), layers.Dense(1, use_bias=False)])
     model.compile(optimizer=optimizers.SGD(learning_rate=0.0), loss="mae")
     model.set_weights([column(0.0)])
 
@@ -359,7 +359,6 @@ def test_shuffle():
     assert first != second
     two = losses_of(epochs=2)
     assert two[:12] != two[12:]
-    assert order == []
 
 
 def test_shuffle_within_batches():
@@ -417,7 +416,7 @@ def test_bits_do_not_depend_on_threads_or_instruction_set(kind):
 def test_global_numpy_seed_repeats_a_program():
     found = []
     for _ in range(2):
-        np.random.seed(7)
+        np.random.seed(7)  # noqa: NPY002 - what course programs do
         x, y = data()
         model = classifier()
         model.fit(x, y, epochs=2, verbose=0)
@@ -428,7 +427,8 @@ def test_global_numpy_seed_repeats_a_program():
 def test_native_calls_per_epoch():
     """The course's blobs model: 25 batches, 6 whole and one smaller batch of validation."""
     x, y = data(1000)
-    model = Sequential([layers.Input(shape=(4,)), layers.Dense(25, activation="relu"), layers.Dense(3, activation="softmax")])
+    stack = [layers.Input(shape=(4,)), layers.Dense(25, activation="relu"), layers.Dense(3, activation="softmax")]
+    model = Sequential(stack)
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     arguments = {"validation_data": (x[800:], y[800:]), "verbose": 0}
     model.fit(x[:800], y[:800], epochs=1, **arguments)
@@ -458,7 +458,8 @@ def test_lines(capsys):
     x, y = data(96)
     model = classifier()
     model.fit(x, y, epochs=2, verbose=2, validation_split=1 / 3)
-    one = r"2/2 - \d+s - \d+[mu]?s/step - accuracy: [\d.e-]+ - loss: [\d.e-]+ - val_accuracy: [\d.e-]+ - val_loss: [\d.e-]+\n"
+    values = "".join(rf" - {name}: [\d.e-]+" for name in ("accuracy", "loss", "val_accuracy", "val_loss"))
+    one = rf"2/2 - \d+s - \d+[mu]?s/step{values}\n"
     assert re.fullmatch(f"Epoch 1/2\n{one}Epoch 2/2\n{one}", capsys.readouterr().out)
     model.fit(x, y, verbose=2)
     assert capsys.readouterr().out.startswith("3/3 - ")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nabi import ops, trace
 
 rng = np.random.default_rng(5)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nabi import layers, losses, names, ops
 from nabi.models import Functional, Model, Sequential
 from nabi.trace import current_trace

@@ -48,7 +48,11 @@ def sources(*suffixes: str) -> list[pathlib.Path]:
 
 
 def test_no_file_is_longer_than_800_lines():
-    long = {str(p.relative_to(ROOT)): n for p in sources(".cpp", ".h", ".def", ".py", ".cu") if (n := len(p.read_text().splitlines())) > 800}
+    long = {
+        str(p.relative_to(ROOT)): n
+        for p in sources(".cpp", ".h", ".def", ".py", ".cu")
+        if (n := len(p.read_text().splitlines())) > 800
+    }
     assert not long
 
 
@@ -131,9 +135,13 @@ def test_every_op_has_a_lowering_and_a_type_rule():
 
 def test_kernel_objects_leave_nothing_weak_behind():
     """A weak symbol compiled for AVX-512 may be the copy the linker keeps for machines without it."""
-    objects = [p for p in ROOT.glob("build/**/nabi_*.dir/**/*.o") if re.search(r"nabi_(avx2|avx512|generic|neon)\.dir", str(p))]
+    objects = [
+        p for p in ROOT.glob("build/**/nabi_*.dir/**/*.o") if re.search(r"nabi_(avx2|avx512|generic|neon)\.dir", str(p))
+    ]
     if not objects:
-        pytest.skip("no object files of a build in build/ (they are there after pip install . with a kept build folder)")
+        pytest.skip(
+            "no object files of a build in build/ (they are there after pip install . with a kept build folder)"
+        )
     for path in objects:
         isa = re.search(r"nabi_(\w+)\.dir", str(path)).group(1)
         own = f"_ZN4nabi3cpu{len(isa)}{isa}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nabi import initializers, layers, random
 
 RANDOM = [

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from helpers import normal
 from nabi import layers, ops
 from nabi.names import clear_session

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import nabi
 import numpy as np
 import pytest
+
+import nabi
 from helpers import check_layer, normal
 from nabi import layers, ops
 

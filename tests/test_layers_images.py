@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from helpers import Array, check_layer, normal
 from nabi import layers, ops
 from nabi.trace import Trace

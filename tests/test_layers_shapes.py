@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from helpers import check_layer, normal
 from nabi import layers, ops
 from nabi.trace import KerasTensor

@@ -3,9 +3,10 @@
 import functools
 import warnings
 
-import nabi
 import numpy as np
 import pytest
+
+import nabi
 from nabi import activations, config, losses, ops
 from nabi.losses.loss import apply_mask, reduce_weighted_values, squeeze_or_expand_to_same_rank
 from nabi.trace import Cached, Trace, infer_output

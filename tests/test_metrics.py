@@ -1,8 +1,9 @@
 """Metrics against NumPy restatements of Keras's formulas, batch by batch, eager and inside a step."""
 
-import nabi
 import numpy as np
 import pytest
+
+import nabi
 from nabi import losses, metrics, ops
 from nabi.metrics.reduction_metrics import reduce_to_samplewise_values
 from nabi.trace import Cached, Trace

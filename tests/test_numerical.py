@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nabi import utils
 from nabi.trace import Cached
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nabi import config, dtype_policies, initializers, layers, objects, regularizers
 from nabi.trace import KerasTensor, Trace, Variable
 

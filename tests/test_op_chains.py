@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import op_check as check
-import op_reference as ref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import op_check as check
+import op_reference as ref
 from nabi import _core
 from op_cases import Attrs, Row, Sample
 from op_draw import Array, Draw

@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
-import op_check as check
 import pytest
+
+import op_check as check
 from nabi import _core
 from op_draw import Array
 

@@ -6,10 +6,11 @@ import itertools
 from typing import Any
 
 import numpy as np
-import op_check as check
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import op_check as check
 from op_cases import ROWS, SPECIAL, Attrs, Row
 from op_draw import Array, Draw
 

@@ -3,9 +3,10 @@
 import pickle
 import re
 
-import nabi
 import numpy as np
 import pytest
+
+import nabi
 from nabi import constraints, ops, optimizers
 from nabi.optimizers import schedules
 from nabi.optimizers.optimizer import clip_by_global_norm, global_norm

@@ -5,6 +5,7 @@ import sys
 import types
 
 import pytest
+
 from nabi.utils import progbar
 from nabi.utils.progbar import Progbar, print_msg
 

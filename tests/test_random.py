@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nabi import KerasTensor, ops, random, trace
 from nabi.random import SeedGenerator
 

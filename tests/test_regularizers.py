@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from helpers import normal
 from nabi import constraints, layers, regularizers
 from nabi.trace import Trace, Variable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import signal
 import threading
 import time
@@ -132,11 +133,15 @@ def test_bad_data_changes_nothing():
         early = graph.add("multiply", [graph.variable(0, "float32", (2,)), graph.constant(5, "float32")])[0]
         logits = graph.add("broadcast_to", [early], {"shape": [2, 2]})[0]
         loss = graph.add("sparse_softmax_cross_entropy", [logits, labels])[0]
-        return [loss], {0: graph.add("add", [early, loss])[0]}, [w]
+        slope = graph.gradients([loss], [logits])[0]  # made by a node that checks the labels again
+        both = graph.add("add", [loss, graph.add("reduce_sum", [slope], {"axes": [1]})[0]])[0]
+        return [loss], {0: graph.add("add", [early, both])[0]}, [w]
 
     program = build(make)
     y = np.array([0, 1, 1, 7, 0, 0])
-    with pytest.raises(ValueError, match="sparse_softmax_cross_entropy: requires integers from 0 to 1, got 7 in step 1"):
+    with pytest.raises(
+        ValueError, match="sparse_softmax_cross_entropy: requires integers from 0 to 1, got 7 in step 1"
+    ):
         program.run([y], None, 2, [], 0, 3)
     after_one = w.read()
     assert np.all(after_one > 5)
@@ -158,8 +163,16 @@ def test_bad_data_changes_nothing():
         (([np.zeros((4, 3), object)], None, 2, [], 0, 1), TypeError, "arrays of numbers, got dtype object"),
         (([], None, 2, [], 0, 1), ValueError, "requires 1 arrays, got 0"),
         (([np.zeros((4, 3), "f4")], None, 2, [np.zeros((4, 2), "f4")], 0, 1), ValueError, "result: requires shape"),
-        (([np.zeros((4, 3), "f4")], None, 2, [np.zeros((4, 3), "f8")], 0, 1), TypeError, "result: requires dtype float32"),
-        (([np.zeros((4, 3), "f4")], None, 2, [np.zeros((1, 3), "f4")], 0, 1), ValueError, "result arrays of 2 rows, got 1"),
+        (
+            ([np.zeros((4, 3), "f4")], None, 2, [np.zeros((4, 3), "f8")], 0, 1),
+            TypeError,
+            "result: requires dtype float32",
+        ),
+        (
+            ([np.zeros((4, 3), "f4")], None, 2, [np.zeros((1, 3), "f4")], 0, 1),
+            ValueError,
+            "result arrays of 2 rows, got 1",
+        ),
         (([np.zeros((4, 3), "f4")], None, 0, [], 0, 1), ValueError, "requires rows >= 1"),
         (([np.zeros((4, 3), "f4")], None, 2, [], 2, 1), ValueError, "requires 0 <= first <= last"),
     ],
@@ -265,7 +278,7 @@ def test_memory_error_says_how_much():
     if pid == 0:
         code = 1
         try:
-            used = int(open("/proc/self/statm").read().split()[0]) * 4096
+            used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * 4096
             resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))
             _core.Variable("float32", (1 << 28,))
         except MemoryError as error:

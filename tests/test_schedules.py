@@ -2,9 +2,10 @@
 
 import math
 
-import nabi
 import numpy as np
 import pytest
+
+import nabi
 from nabi.optimizers import schedules
 from nabi.trace import Trace
 

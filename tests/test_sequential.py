@@ -4,6 +4,7 @@ import gc
 
 import numpy as np
 import pytest
+
 from nabi import layers, names
 from nabi.models import Sequential
 from nabi.trace import Array

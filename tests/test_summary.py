@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nabi import layers, names
 from nabi.models import Model, Sequential
 from nabi.utils.summary import layer_index_range, readable_memory_size, render_table

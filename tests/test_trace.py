@@ -7,9 +7,10 @@ import pickle
 import threading
 from typing import Any
 
-import nabi
 import numpy as np
 import pytest
+
+import nabi
 from nabi import ops, trace, tree
 from nabi.trace import Array, Cached, KerasTensor, Node, Operation, Tensor, Trace, Variable
 

@@ -37,8 +37,7 @@ struct KernelTable {
 #define NABI_FAMILY(family)                                     \
   namespace generic { void fill_##family(KernelTable& table); } \
   namespace avx2 { void fill_##family(KernelTable& table); }    \
-  namespace avx512 { void fill_##family(KernelTable& table); }  \
-  namespace neon { void fill_##family(KernelTable& table); }
+  namespace avx512 { void fill_##family(KernelTable& table); }
 #include "cpu/families.def"
 #undef NABI_FAMILY
 

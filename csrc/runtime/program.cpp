@@ -161,14 +161,13 @@ void Program::bind(char* base) {
 std::int64_t Program::run(const RunRequest& request) { return Run(*this, request).go(); }
 
 void Program::report(std::int64_t step) {
-  for (std::size_t s = 0; s < faults_.size(); ++s) {
-    if (faults_[s].claimed == 0) continue;
-    const cpu::Fault fault = faults_[s];
-    faults_[s] = cpu::Fault{};
-    const std::string layer = steps_[s].layer.empty() ? "" : " (layer \"" + steps_[s].layer + "\")";
-    throw ValueError(concat(steps_[s].name, ": requires integers from 0 to ", fault.bound - 1, ", got ", fault.value,
-                            " in step ", step, layer));
-  }
+  const auto first = std::find_if(faults_.begin(), faults_.end(), [](const cpu::Fault& fault) { return fault.claimed != 0; });
+  check<InternalError>(first != faults_.end(), "a run stopped without a fault");
+  const cpu::Fault fault = *first;
+  const StepInfo& info = steps_[static_cast<std::size_t>(first - faults_.begin())];
+  std::fill(faults_.begin(), faults_.end(), cpu::Fault{});  // several steps may have found the same bad data
+  throw ValueError(concat(info.name, ": requires integers from 0 to ", fault.bound - 1, ", got ", fault.value, " in step ",
+                          step, info.layer.empty() ? "" : " (layer \"" + info.layer + "\")"));
 }
 
 std::string Program::text() const {

@@ -25,8 +25,12 @@ def parser() -> argparse.ArgumentParser:
     commands = out.add_subparsers(dest="command", required=True, metavar="command")
     demo = commands.add_parser("demo", help="train a small convolutional network and draw its learning curve")
     demo.add_argument("--data", choices=DATA, default="digits", help="data set (default: scikit-learn's 8x8 digits)")
-    demo.add_argument("--epochs", type=positive, default=None, help="passes over the data (default: 20, or 3 on the larger sets)")
-    demo.add_argument("--output", default="nabi_demo", help="folder for the learning curve and the weights (default: %(default)s)")
+    demo.add_argument(
+        "--epochs", type=positive, default=None, help="passes over the data (default: 20, or 3 on the larger sets)"
+    )
+    demo.add_argument(
+        "--output", default="nabi_demo", help="folder for the learning curve and the weights (default: %(default)s)"
+    )
     demo.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     commands.add_parser("info", help="print version, instruction set, threads, devices and build flags")
     return out

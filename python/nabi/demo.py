@@ -97,7 +97,9 @@ def run(data: str = "digits", epochs: int | None = None, output: str = "nabi_dem
     model.summary()
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     start = time.perf_counter()
-    history = model.fit(x_train, y_train, batch_size=32 if data == "digits" else 128, epochs=epochs, validation_split=0.1)
+    history = model.fit(
+        x_train, y_train, batch_size=32 if data == "digits" else 128, epochs=epochs, validation_split=0.1
+    )
     seconds = time.perf_counter() - start
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
 

@@ -1,6 +1,6 @@
 """Keras's automatic names, variable paths, and what `clear_session` resets.
 
-Source: Keras 3.15 `keras.src.utils.naming` and `name_scope` (keras.md, section 1.3).
+Source: Keras 3.15 `keras.src.utils.naming` and `name_scope`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from nabi import _core
 
 
 def ops_of(graph):
-    return [m.group(1) for m in re.finditer(r"= (\w+)", graph.text()) if m.group(1) not in ("input", "variable", "constant")]
+    return [
+        m.group(1) for m in re.finditer(r"= (\w+)", graph.text()) if m.group(1) not in ("input", "variable", "constant")
+    ]
 
 
 def flags(graph, op):

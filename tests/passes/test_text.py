@@ -6,11 +6,13 @@ import pytest
 
 from nabi import _core
 
-TEXT = """\
-%0 = input{dtype="float32", index=0, shape=[4,3]}() : float32[4,3]  // x
-%1 = variable{dtype="float32", shape=[3,2], slot=0}() : float32[3,2]
-%2 = matmul{bias=false, bias_grad=false, mask=false, relu=false, transpose_a=false, transpose_b=false}(%0, %1) : float32[4,2]  // dense
-%3 = constant{dtype="float32", value=0.1}() : float32[]
+FLAGS = "bias=false, bias_grad=false, mask=false, relu=false, transpose_a=false, transpose_b=false"
+
+TEXT = f"""\
+%0 = input{{dtype="float32", index=0, shape=[4,3]}}() : float32[4,3]  // x
+%1 = variable{{dtype="float32", shape=[3,2], slot=0}}() : float32[3,2]
+%2 = matmul{{{FLAGS}}}(%0, %1) : float32[4,2]  // dense
+%3 = constant{{dtype="float32", value=0.1}}() : float32[]
 %4 = multiply(%1, %3) : float32[3,2]
 update 0 = %4
 return %2
@@ -52,7 +54,7 @@ def test_attributes_are_checked():
     x = graph.input(0, "float32", (2, 2))
     with pytest.raises(ValueError, match="leaky_relu: has no attribute slope"):
         graph.add("leaky_relu", [x], {"slope": 0.1})
-    with pytest.raises(TypeError, match="leaky_relu: requires attribute alpha to be a number, got \"a\""):
+    with pytest.raises(TypeError, match='leaky_relu: requires attribute alpha to be a number, got "a"'):
         graph.add("leaky_relu", [x], {"alpha": "a"})
     with pytest.raises(ValueError, match="transpose: requires attribute perm"):
         graph.add("transpose", [x])

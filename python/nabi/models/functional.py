@@ -13,7 +13,7 @@ from nabi import ops, tree
 from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
 from nabi.models.model import Model
-from nabi.trace import KerasTensor, Node, Tensor, current_trace, to_tensor
+from nabi.trace import KerasHistory, KerasTensor, Node, Tensor, current_trace, to_tensor
 
 
 class SymbolicGraph:
@@ -43,7 +43,7 @@ class SymbolicGraph:
                 if id(parent) in inside:
                     depths[id(parent)] = max(depth + 1, depths.get(id(parent), 0))
         for tensor in inputs:  # inputs that no output needs
-            history = tensor._keras_history  # type: ignore[attr-defined]
+            history = _history(tensor)
             node = history.operation._inbound_nodes[history.node_index]
             if node.is_input and id(history.operation) not in operation_depths:
                 order.append(node)
@@ -180,7 +180,7 @@ class Functional(Model):
             self.trainable = trainable
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
-        self.output_names: list[str] = [x._keras_history.operation.name for x in tree.flatten(outputs)]
+        self.output_names: list[str] = [_history(x).operation.name for x in tree.flatten(outputs)]
         self.built = True
 
     @property
@@ -243,7 +243,7 @@ class Functional(Model):
             InputSpec(
                 shape=(None, *x.shape[1:]),
                 allow_last_axis_squeeze=True,
-                name=x._keras_history.operation.name if key is None else key,
+                name=_history(x).operation.name if key is None else key,
             )
             for key, x in items
         ]
@@ -283,7 +283,7 @@ class Functional(Model):
         if not isinstance(x, dict) or isinstance(struct, dict):
             return x
         references = self.inputs
-        names = [[ref.name, ref._keras_history.operation.name] for ref in references]  # type: ignore
+        names = [[ref.name, _history(ref).operation.name] for ref in references]
         found = [next((x[name] for name in pair if name in x), None) for pair in names]
         if any(value is None for value in found):
             raise ValueError(
@@ -294,6 +294,12 @@ class Functional(Model):
 
     def _input_dtypes(self) -> list[str | None] | None:
         return [x.dtype for x in self.inputs]
+
+
+def _history(x: Any) -> KerasHistory:
+    """Which call made a symbolic tensor."""
+    found: KerasHistory = x._keras_history
+    return found
 
 
 class _Held:

@@ -104,8 +104,10 @@ class Sequential(Model):
         first = stack[0]
         if isinstance(first, InputLayer):
             self.build(first.batch_shape)
-        elif isinstance(first, Model) and first.built and _has_input_shape(first):
-            self.build(first.input_shape)
+        elif isinstance(first, Model) and first.built:
+            shape = _input_shape(first)
+            if shape is not None:
+                self.build(shape)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights for inputs of this shape, the batch axis included.
@@ -231,11 +233,10 @@ class Sequential(Model):
         return [self._symbolic[0].dtype] if self._symbolic else None
 
 
-def _has_input_shape(model: Model) -> bool:
-    try:
-        return isinstance(model.input_shape, tuple)  # type: ignore[attr-defined]
-    except AttributeError:
-        return False
+def _input_shape(model: Any) -> tuple[int | None, ...] | None:
+    """The input shape of a model with one input; None for others."""
+    shape = getattr(model, "input_shape", None)
+    return shape if isinstance(shape, tuple) else None
 
 
 def _check_one_argument(layer: Layer) -> None:

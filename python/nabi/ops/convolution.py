@@ -2,7 +2,7 @@
 
 The core has the two-dimensional forms with channels last. One dimension is two with a height of 1, three are sums (or
 poolings) over slices, and channels first is a transpose at the edge. Padding "same" is TensorFlow's: the total is
-max((ceil(n / stride) - 1) * stride + k - n, 0), the odd one after (keras.md, section 2).
+max((ceil(n / stride) - 1) * stride + k - n, 0), the odd one after.
 """
 
 from __future__ import annotations

@@ -211,39 +211,34 @@ def triu(x: Value, k: int = 0) -> Value:
     return e.where(triangle(tensor, k, False), tensor, to_dtype(0, tensor.dtype))
 
 
-def _window(name: str, x: Any) -> Tensor:
-    count = int(x)
-    return to_tensor(getattr(np, name)(count).astype(config.floatx()))
-
-
 @op
+def _window(name: str, *args: float) -> Value:
+    return to_tensor(getattr(np, name)(*args).astype(config.floatx()))
+
+
 def hamming(x: int) -> Value:
     """The Hamming window of `x` points."""
-    return _window("hamming", x)
+    return _window("hamming", int(x))
 
 
-@op
 def hanning(x: int) -> Value:
     """The Hann window of `x` points."""
-    return _window("hanning", x)
+    return _window("hanning", int(x))
 
 
-@op
 def blackman(x: int) -> Value:
     """The Blackman window of `x` points."""
-    return _window("blackman", x)
+    return _window("blackman", int(x))
 
 
-@op
 def bartlett(x: int) -> Value:
     """The triangular window of `x` points."""
-    return _window("bartlett", x)
+    return _window("bartlett", int(x))
 
 
-@op
 def kaiser(x: int, beta: float) -> Value:
     """The Kaiser window of `x` points."""
-    return to_tensor(np.kaiser(int(x), beta).astype(config.floatx()))
+    return _window("kaiser", int(x), float(beta))
 
 
 @op

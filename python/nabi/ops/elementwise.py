@@ -562,8 +562,11 @@ def heaviside(x1: Value, x2: Value) -> Value:
 
 @op
 def signbit(x: Value) -> Value:
-    """Where x is below 0; a zero counts as positive."""
-    return less(x, 0)
+    """Where x is below 0 or is -0."""
+    tensor = to_tensor(x)
+    if not dtypes.is_float(tensor.dtype):
+        return less(tensor, 0)
+    return logical_or(less(tensor, 0), logical_and(equal(tensor, 0), less(reciprocal(tensor), 0)))
 
 
 @op

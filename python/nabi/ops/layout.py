@@ -267,18 +267,16 @@ def unstack(x: Value, num: int | None = None, axis: int = 0) -> Value:
 def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     if isinstance(pad_width, (int, np.integer)):
         return [(int(pad_width), int(pad_width))] * ndim
-    rows = [tuple(int(v) for v in (p if isinstance(p, (list, tuple, np.ndarray)) else [p])) for p in pad_width]
-    if len(rows) == 2 and all(len(row) == 1 for row in rows) and ndim != 2:
-        rows = [(rows[0][0], rows[1][0])]
-    rows = [row * 2 if len(row) == 1 else row for row in rows]
-    if len(rows) == 1:
-        rows = rows * ndim
+    if all(isinstance(p, (int, np.integer)) for p in pad_width):  # the same before and after each axis
+        pad_width = [tuple(pad_width)]
+    rows = [tuple(int(v) for v in p) * (2 if len(p) == 1 else 1) for p in pad_width]
+    rows = rows * ndim if len(rows) == 1 else rows
     if len(rows) != ndim:
         raise ValueError(
             f"`pad_width` must have the same length as `x.shape`. Received: pad_width={pad_width} (of length "
             f"{len(rows)}) for {ndim} axes."
         )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[-1]) for row in rows]
 
 
 @op
@@ -286,7 +284,7 @@ def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any =
     """x with elements added before and after each axis.
 
     Args:
-        pad_width: a number, a (before, after) pair, or one pair per axis.
+        pad_width: a number, a (before, after) pair for all axes, or one pair per axis.
         mode: "constant" (`constant_values`, 0), "edge", "reflect", "symmetric" or "wrap".
 
     Raises:

@@ -420,7 +420,7 @@ def _logits_of(output: Tensor, raw: Value, from_logits: bool, activation: str) -
     """The logits behind an output: itself, or what the loss's own activation made it from.
 
     A loss of a softmax (over the last axis) or sigmoid activation is computed from the logits, as TensorFlow's Keras
-    does (keras.md, section 2). Equal nodes of a graph are one, so applying the activation again tells whether it is it.
+    does. Equal nodes of a graph are one, so applying the activation again tells whether it is it.
     """
     if from_logits:
         return output

@@ -6,6 +6,8 @@ import builtins
 import math
 from typing import Any, cast
 
+import numpy as np
+
 from nabi import dtypes
 from nabi.ops import elementwise as e
 from nabi.ops._dispatch import (
@@ -19,10 +21,12 @@ from nabi.ops._dispatch import (
     number,
     op,
     reshaped,
+    symbolic,
     to_bool,
     to_dtype,
 )
 from nabi.trace import Tensor, emit, to_tensor
+from nabi.trace.graph import current
 
 Axis = int | tuple[int, ...] | list[int] | None
 
@@ -359,20 +363,33 @@ def _reduce_kept(name: str, x: Tensor, axis: int, dropped: list[int], keepdims: 
     return found if keepdims else reshaped(found, [d for i, d in enumerate(found.shape) if i not in dropped])
 
 
-@op
+@symbolic
 def bincount(x: Value, weights: Value = None, minlength: int = 0, sparse: bool = False) -> Value:
     """How often each of 0 .. minlength - 1 occurs along the last axis, or the sum of its `weights`.
 
     Args:
-        minlength: the number of bins; larger values are not counted, since a program's shapes cannot depend on data.
+        minlength: the number of bins. Arrays get as many as their largest element needs; inside a trace, where shapes
+            cannot depend on data, larger elements are not counted.
 
     Raises:
-        ValueError: `minlength` is 0.
+        ValueError: no `minlength` inside a trace.
+        NotImplementedError: a sparse result.
     """
-    if minlength <= 0:
+    if sparse:
+        raise NotImplementedError("Nabi has dense tensors only: `sparse` must be False.")
+    bins = int(minlength)
+    if current.trace is None:
+        array = np.asarray(x)
+        bins = builtins.max(bins, int(array.max()) + 1 if array.size else 0)
+    if bins <= 0 and current.trace is not None:
         raise ValueError("`bincount` requires `minlength` > 0: the number of bins cannot depend on the data.")
+    return _bincount(x, weights, bins)
+
+
+@op
+def _bincount(x: Value, weights: Value, bins: int) -> Value:
     tensor = to_tensor(x, "int32")
-    hits = emit("equal", reshaped(tensor, [*tensor.shape, 1]), iota([minlength], 0, "int32"))
+    hits = emit("equal", reshaped(tensor, [*tensor.shape, 1]), iota([bins], 0, "int32"))
     if weights is None:
         return _reduce("reduce_sum", to_tensor(hits, "int32"), -2, False)
     factors = to_tensor(weights)

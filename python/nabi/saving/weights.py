@@ -1,7 +1,7 @@
 """Weights files: Keras's `.weights.h5` layout, written and read.
 
 Groups follow the tree of objects: `layers/<snake_case class>[_k]/vars/<i>`, children of a custom layer under the name
-of the attribute that holds them, `optimizer/vars/<i>`. Source: Keras 3.15 `saving_lib` (keras.md, section 4.2).
+of the attribute that holds them, `optimizer/vars/<i>`. Source: Keras 3.15 `saving_lib`.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def read_weights(model: Any, file: Any, skip_mismatch: bool = False) -> None:
 
 
 def _mismatch(saveable: Any, store: _Reader) -> str | None:
-    """Why the stored variables do not fit a layer, or None; optimizers and layers that read by themselves decide then."""
+    """Why the stored variables do not fit a layer, or None; one that reads by itself decides then."""
     from nabi.layers.layer import Layer
 
     if not isinstance(saveable, Layer) or type(saveable).load_own_variables is not Layer.load_own_variables:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from nabi import _core, config, dtypes, tree
 
 AnyArray = np.ndarray[Any, Any]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from nabi import tree
 from nabi.training.feeds import AnyArray, ArrayBatches, Feeds, IterableBatches
 from nabi.training.step import Step

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from nabi import _core, config, ops, tree
 from nabi.trace import Tensor, Trace
 from nabi.training.feeds import AnyArray, Feeds

@@ -1,6 +1,6 @@
 """`compile`, `fit`, `evaluate`, `predict` and their one-batch forms.
 
-Source of the semantics: Keras 3.15 `Trainer` (keras.md, sections 1.2 and 2).
+Source of the semantics: Keras 3.15 `Trainer`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
 from nabi import config, ops, optimizers, random, tree
 from nabi import metrics as metrics_module
 from nabi.callbacks import CallbackList, History
