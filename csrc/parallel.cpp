@@ -3,6 +3,7 @@
 // NABI_THREADS=std swaps the region for std::thread: libgomp is not instrumented, so the thread sanitizer needs it.
 #include "parallel.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -26,7 +27,7 @@ std::atomic<bool> forced{false};
 int default_threads() {
   if (const char* text = std::getenv("OMP_NUM_THREADS")) {
     const int threads = std::atoi(text);  // the first of a nested list such as "4,2"
-    if (threads > 0) return threads;
+    if (threads > 0) return std::min(threads, kMostThreads);
   }
   return usable_cpus();
 }

@@ -7,6 +7,9 @@
 
 namespace nabi {
 
+/// The largest team. More threads would only cost memory, and OpenMP ends the process where it cannot make them.
+constexpr int kMostThreads = 1024;
+
 /// Threads a run may use: set_num_threads, else OMP_NUM_THREADS, else usable_cpus(); 1 in a forked child.
 int num_threads();
 

@@ -288,7 +288,7 @@ def test_memory_error_says_how_much():
 
 
 def test_settings_are_checked():
-    with pytest.raises(ValueError, match="set_num_threads: requires at least 1 thread, got 0"):
+    with pytest.raises(ValueError, match="set_num_threads: requires 1 to 1024 threads, got 0"):
         _core.set_num_threads(0)
     with pytest.raises(ValueError, match="unknown instruction set 'sse9'"):
         _core.set_isa("sse9")

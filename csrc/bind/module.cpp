@@ -268,7 +268,8 @@ PYBIND11_MODULE(_core, m) {
     return out;
   }, py::arg("n"), py::arg("seed"), py::arg("fit"), py::arg("epoch"), "A permutation of 0..n-1 fixed by its arguments.");
   m.def("set_num_threads", [](std::optional<int> threads) {
-    check(!threads.has_value() || *threads >= 1, "set_num_threads: requires at least 1 thread, got ", threads.value_or(0));
+    check(!threads.has_value() || (*threads >= 1 && *threads <= kMostThreads), "set_num_threads: requires 1 to ",
+          kMostThreads, " threads, got ", threads.value_or(0));
     set_num_threads(threads.value_or(0));
   }, py::arg("threads"));
   m.def("get_num_threads", &num_threads);

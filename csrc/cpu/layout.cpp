@@ -146,13 +146,12 @@ void transpose4(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t
   const Four b = *reinterpret_cast<const FourLoose*>(from + from_stride);
   const Four c = *reinterpret_cast<const FourLoose*>(from + 2 * from_stride);
   const Four d = *reinterpret_cast<const FourLoose*>(from + 3 * from_stride);
-  const Four low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, left = {0, 1, 4, 5}, right = {2, 3, 6, 7};
-  const Four ab0 = __builtin_shuffle(a, b, low), ab1 = __builtin_shuffle(a, b, high);
-  const Four cd0 = __builtin_shuffle(c, d, low), cd1 = __builtin_shuffle(c, d, high);
-  *reinterpret_cast<FourLoose*>(to) = __builtin_shuffle(ab0, cd0, left);
-  *reinterpret_cast<FourLoose*>(to + to_stride) = __builtin_shuffle(ab0, cd0, right);
-  *reinterpret_cast<FourLoose*>(to + 2 * to_stride) = __builtin_shuffle(ab1, cd1, left);
-  *reinterpret_cast<FourLoose*>(to + 3 * to_stride) = __builtin_shuffle(ab1, cd1, right);
+  const Four ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Four cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  *reinterpret_cast<FourLoose*>(to) = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+  *reinterpret_cast<FourLoose*>(to + to_stride) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+  *reinterpret_cast<FourLoose*>(to + 2 * to_stride) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+  *reinterpret_cast<FourLoose*>(to + 3 * to_stride) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
 }
 
 template <class T>

@@ -51,8 +51,8 @@ struct Tile {
 template <int MR, int NV, bool kFull>
 NABI_NOINLINE void tile(const Tile& t) {
   Vec acc[MR][NV];
-  const int tail = kFull ? kLanes : t.tail;
-  const auto fetch = [tail](const float* p, int v) __attribute__((always_inline)) {
+  [[maybe_unused]] const int tail = kFull ? kLanes : t.tail;
+  const auto fetch = [&](const float* p, int v) __attribute__((always_inline)) {
     return v < NV - 1 || kFull ? load(p + v * kLanes) : load(p + v * kLanes, tail);
   };
   if (t.start == Start::kZero) {

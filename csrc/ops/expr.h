@@ -15,7 +15,8 @@ namespace nabi::ops {
 /// the order of the nodes never depends on the compiler's order of evaluation.
 class Expr {
  public:
-  Expr(Graph& graph, ValueId id) : graph_(&graph), make_([id](Graph&, DType) { return id; }) {}
+  /// A value of the graph; naming the graph tells an id from a plain number.
+  Expr(Graph&, ValueId id) : make_([id](Graph&, DType) { return id; }) {}
 
   /// A plain number takes the dtype of the value beside it.
   Expr(double number) : make_([number](Graph& graph, DType like) { return graph.constant(number, like); }) {}
@@ -37,7 +38,6 @@ class Expr {
   }
 
  private:
-  Graph* graph_ = nullptr;
   std::function<ValueId(Graph&, DType)> make_;
 };
 

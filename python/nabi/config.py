@@ -5,6 +5,7 @@ Source of names and messages: Keras 3.15 `keras.config`; threads and instruction
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -200,10 +201,14 @@ def set_dtype_policy(policy: Any) -> None:
 def set_num_threads(count: int | None) -> None:
     """Sets how many threads a run may use; None goes back to `OMP_NUM_THREADS` or the machine's CPUs.
 
-    The results do not depend on it.
+    The results do not depend on it. Raises ValueError unless it is between 1 and 1024.
     """
     from nabi import _core
 
+    try:
+        count = count if count is None else operator.index(count)
+    except TypeError:
+        raise ValueError(f"`count` must be an integer or None. Received: count={count}") from None
     _core.set_num_threads(count)
 
 

@@ -134,8 +134,10 @@ def set_random_seed(seed: int) -> None:
     """
     if not isinstance(seed, int):
         raise ValueError(f"Expected `seed` argument to be an integer. Received: seed={seed} (of type {type(seed)})")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"`seed` must be between 0 and 2**32 - 1. Received: seed={seed}")
     python_random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
     if _global is None:
         _forget()
     else:  # programs may hold its state

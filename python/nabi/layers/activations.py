@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from nabi import activations, constraints, initializers, ops, regularizers
 from nabi.layers.arguments import Shape
 from nabi.layers.input_spec import InputSpec
@@ -24,6 +25,11 @@ class _Elementwise(Layer):
         return tuple(input_shape)
 
 
+def _is_negative(value: Any) -> bool:
+    """Whether the value is below zero, or no number at all."""
+    return not isinstance(value, (int, float, np.number)) or bool(value < 0)
+
+
 class ReLU(_Elementwise):
     """`max(x, 0)`, with the arguments of `keras.activations.relu`.
 
@@ -35,14 +41,14 @@ class ReLU(_Elementwise):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if max_value is not None and max_value < 0.0:
+        if max_value is not None and _is_negative(max_value):
             raise ValueError(f"max_value of a ReLU layer cannot be a negative value. Received: max_value={max_value}")
-        if negative_slope is None or negative_slope < 0.0:
+        if _is_negative(negative_slope):
             raise ValueError(
                 "negative_slope of a ReLU layer cannot be None or a negative value. "
                 f"Received: negative_slope={negative_slope}"
             )
-        if threshold is None or threshold < 0.0:
+        if _is_negative(threshold):
             raise ValueError(
                 f"threshold of a ReLU layer cannot be None or a negative value. Received: threshold={threshold}"
             )
@@ -76,7 +82,7 @@ class LeakyReLU(_Elementwise):
             negative_slope = kwargs.pop("alpha")
             warnings.warn("Argument `alpha` is deprecated. Use `negative_slope` instead.", stacklevel=2)
         super().__init__(**kwargs)
-        if negative_slope is None or negative_slope < 0:
+        if _is_negative(negative_slope):
             raise ValueError(
                 "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. Expected a float. "
                 f"Received: negative_slope={negative_slope}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 Shape = tuple[int | None, ...]
 
 
@@ -15,8 +17,8 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
         ValueError: anything else.
     """
     message = f"The `{name}` argument must be a tuple of {n} integers. Received {name}={value}"
-    if isinstance(value, int):
-        found: tuple[Any, ...] = (value,) * n
+    if isinstance(value, (int, np.integer)):
+        found: tuple[Any, ...] = (int(value),) * n
     else:
         try:
             found = tuple(value)
@@ -35,6 +37,13 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
             f"{message}, including values {wrong} that do not satisfy `value {'>= 0' if allow_zero else '> 0'}`"
         )
     return found
+
+
+def standardize_count(value: Any, message: str) -> int:
+    """A positive integer, Python's or NumPy's, as an int; anything else raises a ValueError with this message."""
+    if not isinstance(value, (int, np.integer)) or value <= 0:
+        raise ValueError(message)
+    return int(value)
 
 
 def standardize_padding(value: str, allow_causal: bool = False) -> str:
@@ -122,9 +131,9 @@ def pool_output_shape(
 
 
 def check_target_shape(shape: tuple[Any, ...], name: str) -> None:
-    """Raises ValueError unless all dimensions are non-negative but for one -1."""
+    """Raises ValueError unless all dimensions are non-negative integers but for one -1."""
     for dim in shape:
-        if isinstance(dim, int) and dim < -1:
+        if not isinstance(dim, (int, np.integer)) or dim < -1:
             raise ValueError(
                 f"Each dimension in `{name}` must be a non-negative integer, or `-1` for a single unknown dimension. "
                 f"Received: {name}={shape}."

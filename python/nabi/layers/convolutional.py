@@ -6,7 +6,14 @@ from typing import Any
 
 from nabi import activations, constraints, initializers, ops, regularizers
 from nabi.config import standardize_data_format
-from nabi.layers.arguments import Shape, conv_output_shape, known_length, standardize_padding, standardize_tuple
+from nabi.layers.arguments import (
+    Shape,
+    conv_output_shape,
+    known_length,
+    standardize_count,
+    standardize_padding,
+    standardize_tuple,
+)
 from nabi.layers.core import kernel_and_bias_config, refuse_lora
 from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
@@ -56,6 +63,11 @@ class BaseConv(Layer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         refuse_lora(lora_rank)
         self.rank = rank
+        if filters is not None:
+            filters = standardize_count(
+                filters,
+                f"Invalid value for argument `filters`. Expected a strictly positive value. Received filters={filters}.",
+            )
         self.filters = filters
         self.groups = groups
         self.kernel_size = standardize_tuple(kernel_size, rank, "kernel_size")
@@ -72,10 +84,6 @@ class BaseConv(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.input_spec = InputSpec(min_ndim=rank + 2)
-        if filters is not None and filters <= 0:
-            raise ValueError(
-                f"Invalid value for argument `filters`. Expected a strictly positive value. Received filters={filters}."
-            )
         if groups <= 0:
             raise ValueError(f"The number of groups must be a positive integer. Received: groups={groups}.")
         if filters is not None and filters % groups != 0:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nabi import activations, constraints, initializers, objects, ops, regularizers, tree
-from nabi.layers.arguments import Shape, known_length
+from nabi.layers.arguments import Shape, known_length, standardize_count
 from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
 from nabi.trace import KerasTensor, Variable
@@ -52,10 +52,9 @@ class Dense(Layer):
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(units, int) or units <= 0:
-            raise ValueError(
-                f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
-            )
+        units = standardize_count(
+            units, f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
+        )
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         refuse_lora(lora_rank, quantization_config)
         self.units = units

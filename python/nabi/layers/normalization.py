@@ -58,6 +58,8 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(axis, (int, np.integer)):
+            raise ValueError(f"Argument `axis` must be an integer. Received: axis={axis}")
         self.axis = int(axis)
         if synchronized:
             raise ValueError("Argument synchronized=True is only supported with the TensorFlow backend.")

@@ -40,6 +40,8 @@ class BasePooling(Layer):
         self.pool_size = standardize_tuple(pool_size, pool_dimensions, "pool_size")
         self.strides = standardize_tuple(pool_size if strides is None else strides, pool_dimensions, "strides")
         self.pool_mode = pool_mode
+        if str(padding).lower() not in ("valid", "same"):
+            raise ValueError(f"Argument `padding` must be either 'valid' or 'same'. Received: padding={padding}")
         self.padding = padding
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=pool_dimensions + 2)

@@ -21,6 +21,9 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        for argument, value in (("scale", scale), ("offset", offset)):
+            if isinstance(value, str):
+                raise ValueError(f"Argument `{argument}` must hold numbers. Received: {argument}={value}")
         self.scale = scale
         self.offset = offset
         self.supports_masking = True

@@ -56,6 +56,11 @@ class Reshape(_Rearranging):
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(target_shape, (list, tuple)) and not hasattr(target_shape, "__iter__"):
+            raise ValueError(
+                "`target_shape` must be a tuple of integers, the axis of samples left out. "
+                f"Received: target_shape={target_shape}"
+            )
         self.target_shape = tuple(target_shape)
         check_target_shape(self.target_shape, "target_shape")
         self._build_at_init()

@@ -411,6 +411,8 @@ class LayerState(Operation):
             ValueError: another number of arrays, or other shapes.
         """
         own = self.weights
+        if not isinstance(weights, (list, tuple)):
+            raise ValueError(f"`weights` must be a list of arrays. Received: {type(weights)}")
         if len(own) != len(weights):
             raise ValueError(
                 f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
@@ -423,6 +425,8 @@ class LayerState(Operation):
                     f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape "
                     f"{value.shape}."
                 )
+            if value.dtype.kind in "OSUMm":
+                raise ValueError(f"Layer {self.name}: weights must hold numbers. Received dtype {value.dtype}.")
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
 

@@ -52,6 +52,8 @@ class Loss:
         y_pred = tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.dtype), y_pred)
         y_true = tree.map_structure(self._convert_target, y_true)
         values = self.call(y_true, y_pred)
+        if values is None:
+            raise ValueError(f"The loss '{self.name}' must return a tensor of one value per sample. Received: None")
         mask = merge_masks(in_mask, getattr(values, "_keras_mask", None))
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from nabi.layers.input_layer import InputLayer
 from nabi.layers.layer import Layer
 from nabi.models.functional import adjusted_input
 from nabi.models.model import Model
 from nabi.names import auto_name
-from nabi.trace import KerasTensor, standardize_shape
+from nabi.trace import KerasTensor, Tensor, standardize_shape
 
 
 class Sequential(Model):
@@ -32,6 +34,8 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._explicit_layers: list[Any] = []
         self._symbolic: list[KerasTensor] = []  # what goes in, then what comes out of each layer
+        if layers is not None and not isinstance(layers, Iterable):
+            raise ValueError(f"`layers` must be a list of layers. Received: layers={layers} (of type {type(layers)})")
         if layers:
             for layer in layers:
                 self.add(layer, rebuild=False)
@@ -176,12 +180,33 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         x = inputs
         if self._symbolic:
-            x = adjusted_input(x, self._symbolic[0])
+            x = adjusted_input(self._single_input(x), self._symbolic[0])
         if mask is not None and getattr(x, "_keras_mask", None) is None:
             x._keras_mask = mask
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def _single_input(self, inputs: Any) -> Any:
+        """The one input of a list or of a dict by name; what else there is stays for the checks that follow.
+
+        Raises:
+            ValueError: several inputs, or a dict without the input's name.
+        """
+        if not isinstance(inputs, (list, tuple, dict)):
+            return inputs
+        name = self._explicit_layers[0].name
+        if isinstance(inputs, dict):
+            if name in inputs:
+                return inputs[name]
+            received = f"a dict with the keys {list(inputs)}"
+        elif len(inputs) == 1:
+            return inputs[0]
+        elif any(isinstance(x, (Tensor, KerasTensor, np.ndarray)) for x in inputs):
+            received = f"{len(inputs)} inputs"
+        else:
+            return inputs  # numbers in lists
+        raise ValueError(f"Sequential model '{self.name}' has one input, '{name}'. Received: {received}")
 
     def _connected(self, what: str) -> list[KerasTensor]:
         if len(self._symbolic) < 2 and not (self._symbolic and self.built):

@@ -28,6 +28,10 @@ _SCHEDULED = (
 )
 
 
+#: Attributes that name variables by id: a copy of an optimizer has other variables and makes its own.
+_BY_IDENTITY = ("_trainable_variables_indices", "_programs")
+
+
 class Optimizer:
     """Applies gradients to variables.
 
@@ -94,7 +98,7 @@ class Optimizer:
         self._trainable_variables_indices: dict[int, int] = {}
         self._model_variables_moving_average: list[Variable] = []
         self._accumulated_gradients: list[Variable] = []
-        self._excluded_ids: set[int] = set()
+        self._excluded_variables: list[Variable] = []
         self._excluded_names: re.Pattern[str] | None = None
         self._programs: dict[tuple[int, ...], Cached] = {}  # for calls outside of a trace, by ids of the variables
         with names.name_scope(self.name, caller=self):
@@ -135,6 +139,14 @@ class Optimizer:
         object.__setattr__(self, name, value)
         if not name.startswith("_") and not isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, "_version", self._version + 1)  # programs hold it as a constant
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _BY_IDENTITY}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        indices = {self._var_key(v): i for i, v in enumerate(self._trainable_variables)}
+        self.__dict__.update(_trainable_variables_indices=indices, _programs={})
 
     def _check_super_called(self) -> None:
         if "_variables" not in self.__dict__:
@@ -462,12 +474,12 @@ class Optimizer:
         """
         if self.built:
             raise ValueError("`exclude_from_weight_decay()` can only be configured before the optimizer is built.")
-        self._excluded_ids = {self._var_key(v) for v in var_list or ()}
+        self._excluded_variables = list(var_list or ())
         patterns = sorted(set(var_names or ()))
         self._excluded_names = re.compile("|".join(patterns)) if patterns else None
 
     def _use_weight_decay(self, variable: Variable) -> bool:
-        if self._var_key(variable) in self._excluded_ids:
+        if any(v is variable for v in self._excluded_variables):
             return False
         return self._excluded_names is None or self._excluded_names.search(variable.name) is None
 

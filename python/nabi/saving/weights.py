@@ -7,6 +7,7 @@ of the attribute that holds them, `optimizer/vars/<i>`. Source: Keras 3.15 `savi
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -148,6 +149,7 @@ def save_weights(
     Raises:
         ValueError: wrong ending, or the model is not built.
         FileExistsError: the file exists, `overwrite` is False and standard input is no terminal.
+        OSError: the folder is missing or cannot be written to, or the path is a folder.
     """
     path = os.fspath(filepath)
     if max_shard_size is not None:
@@ -163,7 +165,12 @@ def save_weights(
         return
     h5py = _h5py()
     folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None  # not the name of a temporary file
     os.close(handle)
     try:
         with h5py.File(temporary, "w") as file:
@@ -267,7 +274,7 @@ def read_weights(model: Any, file: Any, skip_mismatch: bool = False) -> None:
 
 
 def _mismatch(saveable: Any, store: _Reader) -> str | None:
-    """Why the stored variables do not fit a layer, or None; one that reads by itself decides then."""
+    """Why the stored variables do not fit a layer, or None; objects that read by themselves decide later."""
     from nabi.layers.layer import Layer
 
     if not isinstance(saveable, Layer) or type(saveable).load_own_variables is not Layer.load_own_variables:

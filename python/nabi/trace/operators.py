@@ -9,8 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 _table: dict[str, Callable[..., Any]] = {}
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+#: Folders of code that is not the user's: this package and NumPy.
+_OTHERS = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (os.path.dirname(__file__), np.__file__))
 
 
 def bind(functions: dict[str, Callable[..., Any]]) -> None:
@@ -28,7 +31,7 @@ def call_op(name: str, *args: Any, **kwargs: Any) -> Any:
 def user_line() -> str:
     """Where the user's code stands: 'model.py, line 12: `if x > 0:`'; "" when only our own code is on the stack."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(_OTHERS):
         back = frame.f_back
         if back is None:
             return ""

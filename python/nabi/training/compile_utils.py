@@ -227,7 +227,13 @@ class CompileLoss:
             self.build(flat_true, flat_pred, names)
         total: Any = None
         for number, (i, loss, weight) in enumerate(self._parts):
-            value = loss(flat_true[i], flat_pred[i], flat_weight[i])
+            try:
+                value = loss(flat_true[i], flat_pred[i], flat_weight[i])
+            except (TypeError, ValueError) as error:
+                shapes = {"`y`": flat_true[i], "the output": flat_pred[i], "`sample_weight`": flat_weight[i]}
+                known = [f"{what} has shape {x.shape}" for what, x in shapes.items() if hasattr(x, "shape")]
+                error.add_note(f"In the loss '{loss.name}' of output '{names[i]}': {', '.join(known)}.")
+                raise
             if self.metrics:
                 self.metrics[number].update_state(value, sample_weight=flat_pred[i].shape[0])
             if weight is not None:

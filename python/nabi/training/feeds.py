@@ -214,7 +214,7 @@ def class_weights(y: Any, class_weight: Any) -> AnyArray:
     labels = np.round(labels).astype(np.int64)
     weights = np.ones(labels.shape, np.float32)
     for label, weight in class_weight.items():
-        if isinstance(weight, str) or isinstance(label, str):
+        if not all(isinstance(number, (int, float, np.number)) for number in (label, weight)):
             raise ValueError(
                 "`class_weight` must map class indices (integers) to weights (floats). "
                 f"Received: class_weight={class_weight}"
@@ -253,7 +253,7 @@ def split_validation(x: Any, y: Any, sample_weight: Any, split: float) -> tuple[
     Raises:
         ValueError: not between 0 and 1, not arrays, or one part would be empty.
     """
-    if not 0 < split < 1:
+    if not isinstance(split, (int, float, np.number)) or not 0 < split < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1. Received: validation_split={split}")
     leaves = [leaf for part in (x, y, sample_weight) if part is not None for leaf in tree.flatten(part)]
     wrong = [type(leaf) for leaf in leaves if leaf is not None and not is_array_like(leaf)]

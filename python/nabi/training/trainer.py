@@ -55,6 +55,10 @@ class _Compiled:
         self.seed: int | None = None  # of the shuffles
         self.fits = 0
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.trainable = {id(entry[0]): entry for entry in self.trainable.values()}  # a copy has other layers
+
 
 class Trainer:
     """The part of a model that trains, evaluates and predicts."""
@@ -434,8 +438,11 @@ class Trainer:
             ValueError: not compiled, or data and arguments that do not fit; found before anything changes.
         """
         self._assert_compile_called()
-        epochs = _count(epochs, "epochs", 0) or 0
-        initial_epoch = _count(initial_epoch, "initial_epoch", 0) or 0
+        epochs = _count(epochs, "epochs", 0, optional=False) or 0
+        initial_epoch = _count(initial_epoch, "initial_epoch", 0, optional=False) or 0
+        validation_batch_size = _count(validation_batch_size, "validation_batch_size", 1)
+        if shuffle not in (True, False, None, "batch"):
+            raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle}")
         _check_freq(validation_freq)
         cap = config.max_epochs()
         if cap and cap < epochs:
@@ -649,13 +656,13 @@ def _as_batch(leaf: Any) -> Any:
     return leaf if feeds_module.is_array_like(leaf) else np.asarray(leaf)
 
 
-def _count(value: Any, name: str, least: int) -> int | None:
-    """A whole number of at least `least`, or None.
+def _count(value: Any, name: str, least: int, optional: bool = True) -> int | None:
+    """A whole number of at least `least`; with `optional` also None.
 
     Raises:
         ValueError: anything else.
     """
-    if value is None:
+    if value is None and optional:
         return None
     try:
         number = operator.index(value)

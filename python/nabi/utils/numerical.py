@@ -36,7 +36,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     if len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
     classes = classes.reshape(-1)
+    if not num_classes and not classes.size:
+        raise ValueError("`x` must hold at least one class where `num_classes` is not given. Received an empty `x`.")
     columns = int(num_classes) if num_classes else int(np.max(classes)) + 1
+    if classes.size and not -columns <= np.min(classes) <= np.max(classes) < columns:
+        found = np.max(classes) if np.max(classes) >= columns else np.min(classes)
+        raise IndexError(f"`x` must hold classes from 0 to {columns - 1}. Received: {found}")
     rows = np.zeros((classes.shape[0], columns))
     rows[np.arange(classes.shape[0]), classes] = 1
     return rows.reshape(*shape, columns)

@@ -1,0 +1,1 @@
+"""Nabi beside real Keras: the same models, the same numbers. Skipped where Keras is not installed."""
