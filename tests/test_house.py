@@ -161,6 +161,8 @@ def resident():
         return int(f.read().split()[1]) * 4096
 before, start = resident(), time.perf_counter()
 import nabi
+for name in nabi.__all__:  # rooms load when first used: use them all
+    getattr(nabi, name)
 print(time.perf_counter() - start, (resident() - before) / 2**20)
 print(" ".join(m for m in ("h5py", "matplotlib", "sklearn", "PIL", "pandas", "scipy") if m in sys.modules))
 """
