@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -309,3 +311,47 @@ def test_permutation_is_fixed_by_its_arguments():
     for seed in range(2000):
         counts[np.arange(5), _core.permutation(5, seed, 0, 0)] += 1
     assert np.all(np.abs(counts - 400) < 100)
+
+
+def probe(code, **environment):
+    """What a fresh interpreter prints."""
+    env = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "NABI_ISA", "NABI_DEBUG")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**env, **environment})
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+THREADS = "from nabi import _core; print(_core.get_num_threads())"
+ISA = "from nabi import _core; print(_core.isa())"
+
+
+def test_the_environment_decides_threads_and_instruction_set():
+    assert probe(THREADS, OMP_NUM_THREADS="5") == "5"  # obeyed above the number of CPUs too
+    assert probe(THREADS, OMP_NUM_THREADS="2,4") == "2"
+    automatic = probe(THREADS)
+    assert 1 <= int(automatic) <= os.cpu_count()
+    assert probe(THREADS, OMP_NUM_THREADS="many") == automatic
+    for isa in _core.isas():
+        assert probe(ISA, NABI_ISA=isa) == isa
+    assert probe(ISA, NABI_ISA="") == _core.isas()[-1]
+    assert "NABI_ISA: unknown instruction set 'sse9'; this machine has generic" in probe(ISA, NABI_ISA="sse9")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity masks")
+def test_affinity_bounds_the_threads():
+    assert probe("import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n" + THREADS) == "1"
+
+
+DEBUG = """
+from nabi import _core
+graph = _core.Graph()
+graph.set_outputs(graph.add("exp", [graph.input(0, "float32", (2,))]))
+_core.Program(graph, [])
+"""
+
+
+def test_debug_prints_the_stages():
+    env = {**os.environ, "NABI_DEBUG": "graph,passes,memory,steps"}
+    shown = subprocess.run([sys.executable, "-c", DEBUG], capture_output=True, text=True, env=env).stderr
+    for part in ("graph as traced", "after simplify", "after fuse", "memory", "steps"):
+        assert f"-- {part}\n" in shown
+    assert "step 0: pointwise" in shown

@@ -172,8 +172,10 @@ def test_optimizers(name: str, arguments: dict[str, Any]) -> None:
         lambda side: getattr(side.optimizers, name)(**arguments),
     )
     a, b = theirs.optimizer, ours.optimizer
-    assert [(v.name, tuple(v.shape)) for v in b.variables] == [(v.name, tuple(v.shape)) for v in a.variables]
-    assert int(b.iterations) == int(a.iterations) == 6
+    named = [(v.name, tuple(v.shape)) for v in a.variables]  # Nadam's product of momenta has an automatic name there
+    named = [("u_product", shape) if name.startswith("variable") else (name, shape) for name, shape in named]
+    assert [(v.name, tuple(v.shape)) for v in b.variables] == named
+    assert int(b.iterations) == int(a.iterations) == 6 // arguments.get("gradient_accumulation_steps", 1)
     for found, wanted in zip(b.variables, a.variables, strict=True):
         np.testing.assert_allclose(found.numpy(), np.asarray(wanted), rtol=1e-3, atol=1e-5, err_msg=found.path)
 
@@ -204,7 +206,7 @@ METRICS: list[tuple[str, int, str | None, str, Any, Any]] = [
     ("binary", 1, "sigmoid", "binary_crossentropy", ["Accuracy", "mae"], ["accuracy"]),
     ("multilabel", 3, "sigmoid", "binary_crossentropy", ["accuracy", "binary_accuracy"], ["binary_accuracy"]),
     ("values", 1, None, "mse", ["mae", "mae", "mape", "cosine_similarity"], ["mae", "mse"]),
-    ("one-hot", 3, "softmax", "ce", ["ce", "CategoricalCrossentropy", "categorical_crossentropy"], None),
+    ("one-hot", 3, "softmax", "ce", ["CategoricalCrossentropy", "categorical_crossentropy"], None),
     (
         "one-hot",
         3,
@@ -291,8 +293,9 @@ FITS: dict[str, tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", FITS)
 def test_fits(case: str) -> None:
     target, loss, make, arguments = FITS[case]
-    metrics = ["mse"] if case.endswith("weights") else ["accuracy"]
-    _fit(make, target, loss, lambda side: side.optimizers.Adam(0.01), metrics, ["mae"], evaluate=True, **arguments)
+    weighted = ["accuracy"] if target == "labels" else ["mae"]
+    optimizer = lambda side: side.optimizers.Adam(0.01)  # noqa: E731
+    _fit(make, target, loss, optimizer, ["accuracy"], weighted, evaluate=True, **arguments)
 
 
 def test_convolutional_network() -> None:
@@ -318,7 +321,7 @@ def test_convolutional_network() -> None:
     theirs, ours = pair(make)
     histories = []
     for side, model in ((keras, theirs), (nabi, ours)):
-        model.compile(side.optimizers.Adam(0.005), "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile(side.optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"])
         fit = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0, "validation_data": (x[:6], y[:6])}
         histories.append(model.fit(x, y, **fit).history)
     _same_history(histories[1], histories[0])
@@ -393,7 +396,7 @@ def test_callbacks_see_the_same() -> None:
         hooks += [f"on_{what}_batch_{when}" for what in ("train", "test") for when in ("begin", "end")]
         Recorder = type("Recorder", (side.callbacks.Callback,), {name: record(name, out) for name in hooks})
         model = _mlp(side, 3, "softmax")
-        model.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         recorder = Recorder()
         fit = {"epochs": 2, "batch_size": BATCH, "validation_split": 0.2, "verbose": 0, "callbacks": [recorder]}
         model.fit(X, TARGETS["labels"], **fit)
