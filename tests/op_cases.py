@@ -262,7 +262,7 @@ def _mean(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 def _logsumexp(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     if x.size == 0:
-        return np.log(np.exp(x).sum(axis=axis, keepdims=keepdims))
+        return np.asarray(np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)))
     top = np.max(x, axis=axis, keepdims=True)
     out = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return np.asarray(out if keepdims else np.squeeze(out, axis))
@@ -449,7 +449,7 @@ def _rows(d: Draw) -> Array:
 
 def _distribution(d: Draw, like: Array) -> Array:
     weights = d.array(like.shape, 0.1, 1)
-    return (weights / weights.sum(-1, keepdims=True)).astype(np.float32).astype(np.float64)
+    return np.asarray((weights / weights.sum(-1, keepdims=True)).astype(np.float32), np.float64)
 
 
 def _cross_entropy(d: Draw) -> Sample:
@@ -611,7 +611,8 @@ def _scattered(index: Array, updates: Array, axis: int, dim: int) -> Array:
     rest = updates.shape[:axis], updates.shape[axis + index.ndim :]
     flat = updates.reshape((*rest[0], index.size, *rest[1]))
     out = np.zeros((*rest[0], dim, *rest[1]), updates.dtype)
-    np.add.at(out, (slice(None),) * axis + (index.reshape(-1).astype(np.int64),), flat)
+    where: Any = (slice(None),) * axis + (index.reshape(-1).astype(np.int64),)
+    np.add.at(out, where, flat)
     return out
 
 

@@ -96,8 +96,8 @@ class Draw:
             return np.where(grid, coarse, values).astype(np.float32).astype(np.float64).reshape(tuple(shape))
         step = (high - low) / max(n, 1)
         # Off the middle of a step: a range around 0 has no value at 0, nor two that add up to it, and few integers.
-        values = low + (self.rng.permutation(n) + 0.3819) * step
-        return values.astype(np.float32).astype(np.float64).reshape(tuple(shape))
+        spread = low + (self.rng.permutation(n) + 0.3819) * step
+        return spread.astype(np.float32).astype(np.float64).reshape(tuple(shape))
 
     def ints(self, shape: Sequence[int], low: int, high: int, dtype: str = "int32") -> Array:
         """Integers in [low, high)."""

@@ -35,7 +35,9 @@ def softplus(x: Array) -> Array:
 
 def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
     """Matrix product of the last two axes, the others broadcast."""
-    return np.matmul(np.swapaxes(a, -1, -2) if transpose_a else a, np.swapaxes(b, -1, -2) if transpose_b else b)
+    left = np.swapaxes(a, -1, -2) if transpose_a else a
+    right = np.swapaxes(b, -1, -2) if transpose_b else b
+    return np.asarray(left @ right)
 
 
 # Convolution and pooling. A cell (i, j) of the window meets the input at rows i * dilation + stride * (0, 1, ...).
@@ -192,7 +194,7 @@ def softmax(x: Array) -> Array:
 
 def one_hot(index: Array, depth: int) -> Array:
     """Rows with a 1 at each index; an index out of range leaves its row at 0."""
-    return (index[..., None] == np.arange(depth)).astype(np.float64)
+    return np.asarray(index[..., None] == np.arange(depth), np.float64)
 
 
 # Random numbers

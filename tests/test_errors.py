@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nabi import callbacks, layers, optimizers
+from nabi import callbacks, config, layers, optimizers, utils
 from nabi.models import Model, Sequential
 
 X = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
@@ -145,16 +145,21 @@ def test_no_samples(model):
     [
         ({"epochs": -1}, "`epochs` must be a non-negative integer. Received: epochs=-1"),
         ({"epochs": 1.5}, "`epochs` must be a non-negative integer. Received: epochs=1.5"),
+        ({"epochs": None}, "`epochs` must be a non-negative integer. Received: epochs=None"),
         ({"epochs": "two"}, "`epochs` must be a non-negative integer. Received: epochs=two"),
         ({"batch_size": 0}, "`batch_size` must be a positive integer. Received: batch_size=0"),
         ({"batch_size": -3}, "`batch_size` must be a positive integer. Received: batch_size=-3"),
         ({"steps_per_epoch": 0}, "`steps_per_epoch` must be a positive integer"),
         ({"validation_split": 1.5}, "`validation_split` must be between 0 and 1. Received: validation_split=1.5"),
+        ({"validation_split": "half"}, "`validation_split` must be between 0 and 1. Received: validation_split=half"),
+        ({"validation_split": 0.2, "validation_batch_size": 0}, "`validation_batch_size` must be a positive integer"),
+        ({"shuffle": "yes"}, "`shuffle` must be True, False or 'batch'. Received: shuffle=yes"),
         ({"validation_split": 0.999}, "Training data contains 20 samples, which is not sufficient to split it"),
         ({"verbose": 7}, "`verbose` must be 'auto', 0, 1 or 2. Received: verbose=7"),
         ({"validation_freq": "often"}, "Expected `validation_freq` to be a list or int"),
         ({"class_weight": "auto"}, "`class_weight` must be a dict that maps class indices"),
         ({"class_weight": {0: "big"}}, "`class_weight` must map class indices"),
+        ({"class_weight": {0: None}}, "`class_weight` must map class indices"),
         ({"class_weight": {0: 1.0}, "sample_weight": np.ones(20)}, "You cannot `class_weight` and `sample_weight`"),
         ({"callbacks": [callbacks.History]}, "`callbacks` should contain instances of `Callback`"),
         ({"validation_data": (X, Y, X, Y)}, "Data is expected to be in format `x`, `\\(x,\\)`, `\\(x, y\\)`"),
@@ -274,6 +279,11 @@ def test_set_weights(model):
     with pytest.raises(ValueError, match="with a weight list of length 1, but the layer was expecting 4 weights"):
         model.set_weights([X])
     weights = model.get_weights()
+    weights[3] = np.array(["a"] * 3)
+    with pytest.raises(ValueError, match="weights must hold numbers. Received dtype <U1"):
+        model.set_weights(weights)
+    with pytest.raises(ValueError, match="`weights` must be a list of arrays. Received: <class 'int'>"):
+        model.set_weights(3)
     weights[3] = np.zeros(9)
     with pytest.raises(ValueError, match=r"weight shape \(3,\) is not compatible with provided weight shape \(9,\)"):
         model.set_weights(weights)
@@ -282,6 +292,62 @@ def test_set_weights(model):
 def test_zero_units():
     with pytest.raises(ValueError, match="units"):
         layers.Dense(0)
+    assert layers.Dense(np.int64(3)).units == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Conv2D(2.5, 3), "argument `filters`. Expected a strictly positive value. Received filters=2"),
+        (lambda: layers.Reshape(5), "`target_shape` must be a tuple of integers.* Received: target_shape=5"),
+        (lambda: layers.Reshape((2.5,)), "Each dimension in `target_shape` must be a non-negative integer"),
+        (lambda: layers.MaxPooling2D(2, padding="x"), "must be either 'valid' or 'same'. Received: padding=x"),
+        (lambda: layers.Dropout("half"), "Expected a float value between 0 and 1. Received: rate=half"),
+        (lambda: layers.LeakyReLU("a"), "Expected a float. Received: negative_slope=a"),
+        (lambda: layers.BatchNormalization(axis="c"), "`axis` must be an integer. Received: axis=c"),
+        (lambda: layers.Rescaling("a"), "`scale` must hold numbers. Received: scale=a"),
+        (lambda: Sequential(3), "`layers` must be a list of layers. Received: layers=3"),
+        (lambda: config.set_num_threads("a"), "`count` must be an integer or None. Received: count=a"),
+        (lambda: config.set_num_threads(10**9), "requires 1 to 1024 threads, got 1000000000"),
+        (lambda: utils.set_random_seed(-1), "`seed` must be between 0 and .* Received: seed=-1"),
+        (lambda: utils.to_categorical([]), "`x` must hold at least one class"),
+    ],
+)
+def test_arguments_of_constructors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_weights_beyond_any_memory():
+    with pytest.raises(MemoryError, match=r"cannot allocate .* GiB for variable .*kernel' of shape"):
+        Sequential([layers.Input(shape=(10**10,)), layers.Dense(10**10)])
+
+
+def test_one_input_in_a_structure():
+    model = Sequential([layers.Input(shape=(4,), name="pixels"), layers.Dense(3)])
+    expected = model.predict(X, verbose=0)
+    for x in ([X], (X,), {"pixels": X}):
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    with pytest.raises(ValueError, match="has one input, 'pixels'. Received: 2 inputs"):
+        model.predict([X, X])
+    with pytest.raises(ValueError, match=r"has one input, 'pixels'. Received: a dict with the keys \['x'\]"):
+        model.predict({"x": X})
+
+
+def test_losses_of_users():
+    def nothing(y_true, y_pred):
+        return None
+
+    def numpy(y_true, y_pred):
+        return np.mean(y_true - y_pred)
+
+    with pytest.raises(ValueError, match="The loss 'nothing' must return a tensor of one value per sample"):
+        classifier(loss=nothing).fit(X, Y)
+    with pytest.raises(TypeError, match="test_errors.py, line [0-9]+: `return np.mean"):
+        classifier(loss=numpy).fit(X, Y)
+    with pytest.raises(ValueError) as error:
+        classifier(loss="mse").fit(X, Y[:, :2])
+    assert error.value.__notes__[0].endswith("`y` has shape (20, 2), the output has shape (20, 3).")
 
 
 def test_own_train_step_is_not_for_calling(model):

@@ -1,7 +1,9 @@
 """compile, fit, evaluate, predict: numbers, data of every kind, the cut into native calls, threads, Ctrl-C."""
 
+import copy
 import gc
 import os
+import pickle
 import re
 import signal
 import threading
@@ -637,3 +639,21 @@ def test_layer_metrics_are_reported():
     model.compile(optimizer="sgd", loss="categorical_crossentropy")
     history = model.fit(x, y, verbose=0).history
     assert history["norm"] == [pytest.approx(1 / 3, rel=1e-4)]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_goes_on_by_itself(duplicate):
+    x, y = data()
+    model = classifier(optimizer=optimizers.Adam(0.01, weight_decay=0.1))
+    model.layers[0].trainable = False
+    model.compile(optimizer=model.optimizer, loss="categorical_crossentropy")
+    model.fit(x, y, verbose=0, shuffle=False)
+    twin = duplicate(model)
+    before = model.get_weights()
+    first = twin.fit(x, y, verbose=0, shuffle=False).history["loss"]
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert first == model.fit(x, y, verbose=0, shuffle=False).history["loss"]
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(np.asarray(twin.optimizer.iterations)) == int(np.asarray(model.optimizer.iterations)) == 4

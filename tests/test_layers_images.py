@@ -451,3 +451,25 @@ def test_convolution_of_volumes_is_a_sum_over_depth() -> None:
         return np.stack(planes, 1) + w[1]
 
     check_layer(layers.Conv3D(2, 2), normal(2, 3, 4, 4, 3), reference, weights=("kernel", "bias"))
+
+
+@pytest.mark.parametrize("size", [(2, 2), 3, (1, 2)])
+@pytest.mark.parametrize("first", [False, True])
+def test_up_sampling(size: Any, first: bool) -> None:
+    layer = layers.UpSampling2D(size, data_format="channels_first" if first else None)
+    rows, columns = layer.size
+    axis = 2 if first else 1
+    check_layer(layer, normal(2, 3, 4, 5), lambda x, w: x.repeat(rows, axis).repeat(columns, axis + 1))
+    assert layers.UpSampling2D(size)(layers.Input((None, None, 3))).shape == (None, None, None, 3)
+    assert layers.UpSampling2D(size)(np.ones((1, 2, 2, 1), "int32")).dtype == np.int32
+
+
+def test_up_sampling_errors() -> None:
+    with pytest.raises(ValueError, match="`size` argument must be a tuple of 2 integers"):
+        layers.UpSampling2D((1, 2, 3))
+    with pytest.raises(ValueError, match="`interpolation` must be one of .* Received: interpolation=cubic"):
+        layers.UpSampling2D(interpolation="cubic")
+    with pytest.raises(NotImplementedError, match="`interpolation` must be 'nearest'. Received: bilinear"):
+        layers.UpSampling2D(interpolation="bilinear")
+    with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
+        layers.UpSampling2D()(np.zeros((2, 3, 4)))

@@ -213,6 +213,11 @@ def test_errors(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="You are loading weights into a model that has not yet been built"):
         model.save_weights(tmp_path / "m.weights.h5")
         Sequential([layers.Dense(2)]).load_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*none/m.weights.h5'$"):
+        model.save_weights(tmp_path / "none" / "m.weights.h5")
+    (tmp_path / "folder.weights.h5").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder.weights.h5'$"):
+        model.save_weights(tmp_path / "folder.weights.h5")
     with pytest.raises(FileNotFoundError, match="No weights file at"):
         model.load_weights(tmp_path / "none.weights.h5")
     with pytest.raises(ValueError, match="must end in `.weights.h5` or `.keras`"):

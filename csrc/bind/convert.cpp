@@ -20,7 +20,8 @@ Attrs to_attrs(const py::dict& attrs) {
       for (py::handle item : py::reinterpret_borrow<py::sequence>(value)) list.push_back(py::cast<std::int64_t>(item));
       out.set(name, std::move(list));
     } else if (PyIndex_Check(value.ptr()) != 0) {
-      out.set(name, static_cast<std::int64_t>(py::int_(py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr())))));
+      out.set(name,
+              static_cast<std::int64_t>(py::int_(py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr())))));
     } else {
       throw TypeError(concat("attribute ", name, ": requires bool, int, float, str or a list of ints, got ",
                              std::string(py::str(py::type::handle_of(value).attr("__name__")))));
@@ -30,16 +31,18 @@ Attrs to_attrs(const py::dict& attrs) {
 }
 
 py::object to_python(const AttrValue& value) {
-  return std::visit([](const auto& item) -> py::object {
-    using T = std::decay_t<decltype(item)>;
-    if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
-      py::list list;
-      for (std::int64_t i : item) list.append(i);
-      return list;
-    } else {
-      return py::cast(item);
-    }
-  }, value);
+  return std::visit(
+      [](const auto& item) -> py::object {
+        using T = std::decay_t<decltype(item)>;
+        if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+          py::list list;
+          for (std::int64_t i : item) list.append(i);
+          return list;
+        } else {
+          return py::cast(item);
+        }
+      },
+      value);
 }
 
 py::tuple to_python(const Shape& shape) {
@@ -60,13 +63,24 @@ Feed to_feed(const py::array& array) {
   const char order = dtype.byteorder();
   Feed feed;
   switch (dtype.kind()) {
-    case 'i': feed.element = kSigned[log_size]; break;
-    case 'u': feed.element = kUnsigned[log_size]; break;
-    case 'f': feed.element = kFloat[log_size]; break;
-    case 'b': feed.element = Element::boolean; break;
-    default: feed.data = nullptr; throw TypeError(concat("run: requires arrays of numbers, got dtype ", std::string(py::str(dtype))));
+    case 'i':
+      feed.element = kSigned[log_size];
+      break;
+    case 'u':
+      feed.element = kUnsigned[log_size];
+      break;
+    case 'f':
+      feed.element = kFloat[log_size];
+      break;
+    case 'b':
+      feed.element = Element::boolean;
+      break;
+    default:
+      feed.data = nullptr;
+      throw TypeError(concat("run: requires arrays of numbers, got dtype ", std::string(py::str(dtype))));
   }
-  check<TypeError>(sized && (order == '=' || order == '|'), "run: requires arrays in native byte order of at most 64 bits, got dtype ",
+  check<TypeError>(sized && (order == '=' || order == '|'),
+                   "run: requires arrays in native byte order of at most 64 bits, got dtype ",
                    std::string(py::str(dtype)));
   feed.data = static_cast<const char*>(array.data());
   for (py::ssize_t i = 0; i < array.ndim(); ++i) {
@@ -84,8 +98,9 @@ void check_array(const py::array& array, const Type& type, std::size_t from, con
   check<TypeError>(array.dtype().is(numpy_dtype(type.dtype)) || array.dtype().equal(numpy_dtype(type.dtype)), what,
                    ": requires dtype ", name_of(type.dtype), ", got ", std::string(py::str(array.dtype())));
   Shape shape(array.shape(), array.shape() + array.ndim());
-  const bool fits = shape.size() == type.shape.size() && std::equal(shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())), shape.end(),
-                                                                     type.shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())));
+  const bool fits = shape.size() == type.shape.size() &&
+                    std::equal(shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())), shape.end(),
+                               type.shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())));
   check(fits, what, ": requires shape ", to_string(type.shape), from == 0 ? "" : " behind the first axis", ", got ",
         to_string(shape));
   check((array.flags() & py::array::c_style) != 0, what, ": requires a C-contiguous array");

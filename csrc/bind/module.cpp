@@ -69,7 +69,8 @@ std::vector<py::array> call(Program& program, const std::vector<py::array>& inpu
   for (const Node& node : graph.nodes()) {
     if (node.op->name != "input") continue;
     const auto index = static_cast<std::size_t>(node.attrs.integer("index"));
-    check(index < request.feeds.size(), "call: requires an array for input ", index, ", got ", request.feeds.size(), " arrays");
+    check(index < request.feeds.size(), "call: requires an array for input ", index, ", got ", request.feeds.size(),
+          " arrays");
     check(request.feeds[index].shape == graph.type(node.first).shape, "call: requires input ", index, " to have shape ",
           to_string(graph.type(node.first).shape), ", got ", to_string(request.feeds[index].shape));
   }
@@ -86,8 +87,9 @@ std::vector<py::array> call(Program& program, const std::vector<py::array>& inpu
   return outputs;
 }
 
-std::int64_t run(Program& program, const std::vector<py::array>& feeds, const std::optional<py::array_t<std::int64_t>>& index,
-                 std::int64_t rows, std::vector<py::array> results, std::int64_t first, std::int64_t last, double seconds) {
+std::int64_t run(Program& program, const std::vector<py::array>& feeds,
+                 const std::optional<py::array_t<std::int64_t>>& index, std::int64_t rows,
+                 std::vector<py::array> results, std::int64_t first, std::int64_t last, double seconds) {
   RunRequest request;
   check(rows >= 1, "run: requires rows >= 1, got ", rows);
   check(first >= 0 && first <= last, "run: requires 0 <= first <= last, got ", first, " and ", last);
@@ -99,10 +101,12 @@ std::int64_t run(Program& program, const std::vector<py::array>& feeds, const st
   for (const Node& node : graph.nodes()) {
     if (node.op->name != "input") continue;
     const Shape& shape = graph.type(node.first).shape;
-    check(!shape.empty() && shape[0] == rows, "run: requires programs whose inputs have ", rows, " rows, got ", to_string(shape));
+    check(!shape.empty() && shape[0] == rows, "run: requires programs whose inputs have ", rows, " rows, got ",
+          to_string(shape));
   }
   if (index.has_value()) {
-    check(index->ndim() == 1 && (index->flags() & py::array::c_style) != 0, "run: requires index to be one contiguous axis");
+    check(index->ndim() == 1 && (index->flags() & py::array::c_style) != 0,
+          "run: requires index to be one contiguous axis");
     check(last * rows <= index->size(), "run: requires ", last * rows, " row numbers, got ", index->size());
     request.index = index->data();
     std::int64_t low = 0;
@@ -121,13 +125,17 @@ std::int64_t run(Program& program, const std::vector<py::array>& feeds, const st
     }
   }
   if (!results.empty()) {
-    check(results.size() == graph.outputs().size(), "run: requires ", graph.outputs().size(), " result arrays, got ", results.size());
+    check(results.size() == graph.outputs().size(), "run: requires ", graph.outputs().size(), " result arrays, got ",
+          results.size());
     for (std::size_t i = 0; i < results.size(); ++i) {
       const Type& type = graph.type(graph.outputs()[i]);
-      check(!type.shape.empty() && type.shape[0] == rows, "run: requires outputs of ", rows, " rows, got ", to_string(type.shape));
+      check(!type.shape.empty() && type.shape[0] == rows, "run: requires outputs of ", rows, " rows, got ",
+            to_string(type.shape));
       check_array(results[i], type, 1, "run: result");
-      check(results[i].shape(0) >= last * rows, "run: requires result arrays of ", last * rows, " rows, got ", results[i].shape(0));
-      request.results.push_back({static_cast<char*>(results[i].mutable_data()), bytes(type) / static_cast<std::size_t>(rows)});
+      check(results[i].shape(0) >= last * rows, "run: requires result arrays of ", last * rows, " rows, got ",
+            results[i].shape(0));
+      request.results.push_back(
+          {static_cast<char*>(results[i].mutable_data()), bytes(type) / static_cast<std::size_t>(rows)});
     }
   }
   request.rows = rows;
@@ -170,82 +178,121 @@ py::dict build_info() {
 void bind_graph(py::module_& m) {
   py::class_<Graph>(m, "Graph", "A static graph of typed values; ids count from 0 in execution order.")
       .def(py::init<>())
-      .def("add", [](Graph& graph, const std::string& op, std::vector<ValueId> inputs, const py::dict& attrs) {
-        const OpDef& def = op_of(op);
-        check(!def.has(kOpaque), op, ": is made by the engine's own passes only");
-        return graph.add(def, std::move(inputs), to_attrs(attrs));
-      }, py::arg("op"), py::arg("inputs"), py::arg("attrs") = py::dict(), "Adds a node; returns the ids of its outputs.")
-      .def("constant", [](Graph& graph, double value, const std::string& dtype) { return graph.constant(value, dtype_of(dtype)); },
-           py::arg("value"), py::arg("dtype"))
-      .def("input", [](Graph& graph, std::int64_t index, const std::string& dtype, Shape shape) {
-        return graph.add1("input", {}, {{"index", index}, {"dtype", dtype}, {"shape", std::move(shape)}});
-      }, py::arg("index"), py::arg("dtype"), py::arg("shape"))
-      .def("variable", [](Graph& graph, std::int64_t slot, const std::string& dtype, Shape shape) {
-        return graph.add1("variable", {}, {{"slot", slot}, {"dtype", dtype}, {"shape", std::move(shape)}});
-      }, py::arg("slot"), py::arg("dtype"), py::arg("shape"))
-      .def("type", [](const Graph& graph, ValueId id) {
-        const Type& type = graph.type(id);
-        return py::make_tuple(name_of(type.dtype), to_python(type.shape));
-      }, py::arg("id"), "(dtype, shape) of a value.")
-      .def("gradients", [](Graph& graph, const std::vector<ValueId>& ys, const std::vector<ValueId>& xs,
-                           const std::optional<std::vector<ValueId>>& upstream) {
-        return passes::gradients(graph, ys, xs, upstream.value_or(std::vector<ValueId>{}));
-      }, py::arg("ys"), py::arg("xs"), py::arg("upstream") = py::none(), "Gradients of sum(ys) with respect to xs; -1 where there is none.")
+      .def(
+          "add",
+          [](Graph& graph, const std::string& op, std::vector<ValueId> inputs, const py::dict& attrs) {
+            const OpDef& def = op_of(op);
+            check(!def.has(kOpaque), op, ": is made by the engine's own passes only");
+            return graph.add(def, std::move(inputs), to_attrs(attrs));
+          },
+          py::arg("op"), py::arg("inputs"), py::arg("attrs") = py::dict(),
+          "Adds a node; returns the ids of its outputs.")
+      .def(
+          "constant",
+          [](Graph& graph, double value, const std::string& dtype) { return graph.constant(value, dtype_of(dtype)); },
+          py::arg("value"), py::arg("dtype"))
+      .def(
+          "input",
+          [](Graph& graph, std::int64_t index, const std::string& dtype, Shape shape) {
+            return graph.add1("input", {}, {{"index", index}, {"dtype", dtype}, {"shape", std::move(shape)}});
+          },
+          py::arg("index"), py::arg("dtype"), py::arg("shape"))
+      .def(
+          "variable",
+          [](Graph& graph, std::int64_t slot, const std::string& dtype, Shape shape) {
+            return graph.add1("variable", {}, {{"slot", slot}, {"dtype", dtype}, {"shape", std::move(shape)}});
+          },
+          py::arg("slot"), py::arg("dtype"), py::arg("shape"))
+      .def(
+          "type",
+          [](const Graph& graph, ValueId id) {
+            const Type& type = graph.type(id);
+            return py::make_tuple(name_of(type.dtype), to_python(type.shape));
+          },
+          py::arg("id"), "(dtype, shape) of a value.")
+      .def(
+          "gradients",
+          [](Graph& graph, const std::vector<ValueId>& ys, const std::vector<ValueId>& xs,
+             const std::optional<std::vector<ValueId>>& upstream) {
+            return passes::gradients(graph, ys, xs, upstream.value_or(std::vector<ValueId>{}));
+          },
+          py::arg("ys"), py::arg("xs"), py::arg("upstream") = py::none(),
+          "Gradients of sum(ys) with respect to xs; -1 where there is none.")
       .def("set_layer", &Graph::set_layer, py::arg("name"))
       .def("set_outputs", &Graph::set_outputs, py::arg("ids"))
       .def("set_update", &Graph::set_update, py::arg("slot"), py::arg("id"))
       .def("text", &Graph::text)
-      .def("simplified", [](const Graph& graph) { return passes::simplify(graph); }, "The graph after the simplify pass.")
-      .def("fused", [](const Graph& graph) { return passes::fuse(graph); }, "The graph after the fuse pass.")
-      .def("memory", [](const Graph& graph) {
-        return passes::to_string(graph, passes::plan_memory(graph, std::vector<std::size_t>(graph.nodes().size(), 0)));
-      }, "The places that the memory pass gives to the values, as text.")
-      .def_static("parse", [](const std::string& text) { return Graph::parse(text); }, py::arg("text"))
+      .def(
+          "simplified", [](const Graph& graph) { return passes::simplify(graph); },
+          "The graph after the simplify pass.")
+      .def(
+          "fused", [](const Graph& graph) { return passes::fuse(graph); }, "The graph after the fuse pass.")
+      .def(
+          "memory",
+          [](const Graph& graph) {
+            return passes::to_string(graph,
+                                     passes::plan_memory(graph, std::vector<std::size_t>(graph.nodes().size(), 0)));
+          },
+          "The places that the memory pass gives to the values, as text.")
+      .def_static(
+          "parse", [](const std::string& text) { return Graph::parse(text); }, py::arg("text"))
       .def("__len__", [](const Graph& graph) { return graph.nodes().size(); });
 }
 
 void bind_storage(py::module_& m) {
-  py::class_<Variable, std::shared_ptr<Variable>>(m, "Variable", "A tensor that outlives programs; its address never changes.")
+  py::class_<Variable, std::shared_ptr<Variable>>(m, "Variable",
+                                                  "A tensor that outlives programs; its address never changes.")
       .def(py::init([](const std::string& dtype, Shape shape) {
              return std::make_shared<Variable>(Type{dtype_of(dtype), std::move(shape)});
-           }), py::arg("dtype"), py::arg("shape"))
-      .def("write", [](Variable& variable, const py::array& array) {
-        check_array(array, variable.type(), 0, "write");
-        std::memcpy(variable.data(), array.data(), variable.size());
-        variable.touch();
-      }, py::arg("array"))
-      .def("read", [](const Variable& variable) {
-        py::array out = new_array(variable.type());
-        std::memcpy(out.mutable_data(), variable.data(), variable.size());
-        return out;
-      })
-      .def("view", [](const std::shared_ptr<Variable>& variable) {
-        const Shape& shape = variable->type().shape;
-        py::array out(numpy_dtype(variable->type().dtype), std::vector<py::ssize_t>(shape.begin(), shape.end()), variable->data(),
-                      py::cast(variable));
-        out.attr("flags").attr("writeable") = false;
-        return out;
-      }, "A read-only array over the variable's own memory.")
+           }),
+           py::arg("dtype"), py::arg("shape"))
+      .def(
+          "write",
+          [](Variable& variable, const py::array& array) {
+            check_array(array, variable.type(), 0, "write");
+            std::memcpy(variable.data(), array.data(), variable.size());
+            variable.touch();
+          },
+          py::arg("array"))
+      .def("read",
+           [](const Variable& variable) {
+             py::array out = new_array(variable.type());
+             std::memcpy(out.mutable_data(), variable.data(), variable.size());
+             return out;
+           })
+      .def(
+          "view",
+          [](const std::shared_ptr<Variable>& variable) {
+            const Shape& shape = variable->type().shape;
+            py::array out(numpy_dtype(variable->type().dtype), std::vector<py::ssize_t>(shape.begin(), shape.end()),
+                          variable->data(), py::cast(variable));
+            out.attr("flags").attr("writeable") = false;
+            return out;
+          },
+          "A read-only array over the variable's own memory.")
       .def_property_readonly("dtype", [](const Variable& variable) { return name_of(variable.type().dtype); })
       .def_property_readonly("shape", [](const Variable& variable) { return to_python(variable.type().shape); })
       .def_property_readonly("version", &Variable::version);
-  py::class_<Arena, std::shared_ptr<Arena>>(m, "Arena", "Scratch memory that the programs of one model take turns with.")
+  py::class_<Arena, std::shared_ptr<Arena>>(m, "Arena",
+                                            "Scratch memory that the programs of one model take turns with.")
       .def(py::init<>())
       .def_property_readonly("bytes", &Arena::size);
 }
 
 void bind_program(py::module_& m) {
   py::class_<Program>(m, "Program", "A graph compiled for a device and bound to variables.")
-      .def(py::init([](const Graph& graph, std::vector<std::shared_ptr<Variable>> variables, std::shared_ptr<Arena> arena,
-                       const std::string& device) {
+      .def(py::init([](const Graph& graph, std::vector<std::shared_ptr<Variable>> variables,
+                       std::shared_ptr<Arena> arena, const std::string& device) {
              check(device == "cpu" || device == "cuda", "program: requires device 'cpu' or 'cuda', got '", device, "'");
              const Backend& backend = device == "cpu" ? cpu_backend() : cuda_backend();
              if (arena == nullptr) arena = std::make_shared<Arena>();
              return std::make_unique<Program>(graph, std::move(variables), std::move(arena), backend);
-           }), py::arg("graph"), py::arg("variables"), py::arg("arena") = nullptr, py::arg("device") = "cpu")
+           }),
+           py::arg("graph"), py::arg("variables"), py::arg("arena") = nullptr, py::arg("device") = "cpu")
       .def("call", &call, py::arg("inputs"), "One step on exactly these arrays; returns the outputs.")
-      .def("run", &run, py::arg("feeds"), py::arg("index"), py::arg("rows"), py::arg("results"), py::arg("first"), py::arg("last"),
-           py::arg("seconds") = 0.0, "Steps first..last-1; returns the step it stopped before when the seconds had passed.")
+      .def("run", &run, py::arg("feeds"), py::arg("index"), py::arg("rows"), py::arg("results"), py::arg("first"),
+           py::arg("last"), py::arg("seconds") = 0.0,
+           "Steps first..last-1; returns the step it stopped before when the seconds had passed.")
       .def("text", &Program::text)
       .def_property_readonly("arena_bytes", &Program::arena_bytes)
       .def_property_readonly("sharers", &Program::sharers, "Workers that ran shared tasks in the last run.")
@@ -261,17 +308,24 @@ PYBIND11_MODULE(_core, m) {
   bind_storage(m);
   bind_program(m);
   m.def("op_table", &op_table_list, "Every op: name, family, inputs, traits and attributes with their defaults.");
-  m.def("permutation", [](std::int64_t n, std::uint64_t seed, std::uint32_t fit, std::uint32_t epoch) {
-    check(n >= 0, "permutation: requires n >= 0, got ", n);
-    py::array_t<std::int64_t> out(n);
-    shuffle(n, seed, fit, epoch, out.mutable_data());
-    return out;
-  }, py::arg("n"), py::arg("seed"), py::arg("fit"), py::arg("epoch"), "A permutation of 0..n-1 fixed by its arguments.");
-  m.def("set_num_threads", [](std::optional<int> threads) {
-    check(!threads.has_value() || (*threads >= 1 && *threads <= kMostThreads), "set_num_threads: requires 1 to ",
-          kMostThreads, " threads, got ", threads.value_or(0));
-    set_num_threads(threads.value_or(0));
-  }, py::arg("threads"));
+  m.def(
+      "permutation",
+      [](std::int64_t n, std::uint64_t seed, std::uint32_t fit, std::uint32_t epoch) {
+        check(n >= 0, "permutation: requires n >= 0, got ", n);
+        py::array_t<std::int64_t> out(n);
+        shuffle(n, seed, fit, epoch, out.mutable_data());
+        return out;
+      },
+      py::arg("n"), py::arg("seed"), py::arg("fit"), py::arg("epoch"),
+      "A permutation of 0..n-1 fixed by its arguments.");
+  m.def(
+      "set_num_threads",
+      [](std::optional<int> threads) {
+        check(!threads.has_value() || (*threads >= 1 && *threads <= kMostThreads), "set_num_threads: requires 1 to ",
+              kMostThreads, " threads, got ", threads.value_or(0));
+        set_num_threads(threads.value_or(0));
+      },
+      py::arg("threads"));
   m.def("get_num_threads", &num_threads);
   m.def("set_isa", [](const std::optional<std::string>& name) { cpu::set_isa(name.value_or("")); }, py::arg("name"));
   m.def("isa", &cpu::isa, "The instruction set whose kernels new programs use.");
@@ -279,13 +333,16 @@ PYBIND11_MODULE(_core, m) {
   m.def("force_sharing", &force_sharing, py::arg("on"), "Tests only: shares every phase with two or more tasks.");
   m.def("entries", [] { return entry_count.load(); }, "Runs entered since the module was loaded.");
   m.def("build_info", &build_info);
-  m.def("measure", [] {
-    const cpu::Yardstick found = cpu::measure();
-    py::dict out;
-    out["clock"] = found.clock;
-    out["flops"] = found.flops;
-    return out;
-  }, "One core's clock and float32 peak under the instruction set in use, in cycles and operations a second.");
+  m.def(
+      "measure",
+      [] {
+        const cpu::Yardstick found = cpu::measure();
+        py::dict out;
+        out["clock"] = found.clock;
+        out["flops"] = found.flops;
+        return out;
+      },
+      "One core's clock and float32 peak under the instruction set in use, in cycles and operations a second.");
 }
 
 }  // namespace nabi::bind

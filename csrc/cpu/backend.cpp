@@ -30,9 +30,10 @@ class CpuBackend final : public Backend {
 
   Lowered lower(const Graph& graph, const Node& node) const override {
     cpu::Lowering lowering(graph, node, cpu::kernels());
-    cpu::lower_rule(*node.op)(lowering);
+    cpu::lower_rule (*node.op)(lowering);
     for (const cpu::Phase& phase : lowering.phases) {
-      check<NotImplemented>(phase.kernel != nullptr, node.op->name, ": no kernel for ", to_string(graph.type(node.first)));
+      check<NotImplemented>(phase.kernel != nullptr, node.op->name, ": no kernel for ",
+                            to_string(graph.type(node.first)));
     }
     return {std::move(lowering.phases), lowering.workspace};
   }

@@ -34,10 +34,16 @@ struct KernelTable {
 
 // Each kernel file is compiled once per instruction set inside a namespace of that name, NABI_ISA, and exports one
 // function: fill_<family>, which sets the rows it has.
-#define NABI_FAMILY(family)                                     \
-  namespace generic { void fill_##family(KernelTable& table); } \
-  namespace avx2 { void fill_##family(KernelTable& table); }    \
-  namespace avx512 { void fill_##family(KernelTable& table); }
+#define NABI_FAMILY(family)               \
+  namespace generic {                     \
+  void fill_##family(KernelTable& table); \
+  }                                       \
+  namespace avx2 {                        \
+  void fill_##family(KernelTable& table); \
+  }                                       \
+  namespace avx512 {                      \
+  void fill_##family(KernelTable& table); \
+  }
 #include "cpu/families.def"
 #undef NABI_FAMILY
 

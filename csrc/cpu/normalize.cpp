@@ -174,11 +174,12 @@ struct Moments {
                      ? at(0)
                      : (((at(0) + at(1)) + (at(2) + at(3))) + ((at(4) + at(5)) + (at(6) + at(7)))) * spread(0.125, S());
     }
-    sum_rows<G, K>(rows, spread(0, S()), sum, square, [&](int64_t r, int g, V& a, V& b) __attribute__((always_inline)) {
-      const V d = lanes.load(from + r * row + g * kStep) - shift[g];
-      a = a + d;
-      b = fma(d, d, b);
-    });
+    sum_rows<G, K>(
+        rows, spread(0, S()), sum, square, [&](int64_t r, int g, V& a, V& b) __attribute__((always_inline)) {
+          const V d = lanes.load(from + r * row + g * kStep) - shift[g];
+          a = a + d;
+          b = fma(d, d, b);
+        });
     const V n = spread(static_cast<double>(rows), S());
     for (int g = 0; g < G; ++g) {
       const V off = sum[g] / n;
@@ -223,12 +224,12 @@ struct Products {
     const int64_t row = c;
     V shift[G], first[G], second[G];
     for (int j = 0; j < G; ++j) shift[j] = lanes.load(mean + i + j * kStep);
-    sum_rows<G, K>(rows, spread(0, S()), first, second,
-                   [&](int64_t r, int j, V& a, V& b) __attribute__((always_inline)) {
-                     const V grad = lanes.load(from_g + r * row + j * kStep);
-                     a = a + grad;
-                     b = fma(grad, lanes.load(from_x + r * row + j * kStep) - shift[j], b);
-                   });
+    sum_rows<G, K>(
+        rows, spread(0, S()), first, second, [&](int64_t r, int j, V& a, V& b) __attribute__((always_inline)) {
+          const V grad = lanes.load(from_g + r * row + j * kStep);
+          a = a + grad;
+          b = fma(grad, lanes.load(from_x + r * row + j * kStep) - shift[j], b);
+        });
     for (int j = 0; j < G; ++j) {
       lanes.store(sum_g + i + j * kStep, first[j]);
       lanes.store(sum_gx + i + j * kStep, second[j]);
@@ -283,28 +284,32 @@ void batch_norm_merge(const Args& args, int64_t first, int64_t last, char*) {
   S *mean = operand<S>(args, 4), *variance = operand<S>(args, 5), *sums = operand<S>(args, 6);
   S* scale = sums + 2 * p.chunks * p.stride;
   S* shift = scale + p.spacing;
-  over_tree(p, [&](int64_t left, int64_t right, double n_left, double n_right) __attribute__((always_inline)) {
-    const V share = spread(n_right / (n_left + n_right), S());
-    const V weight = spread(n_left * n_right / (n_left + n_right), S());
-    over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      S *a = sums + left + i, *b = sums + right + i;
-      const V mean_a = lanes.load(a);
-      const V delta = lanes.load(b) - mean_a;
-      lanes.store(a, fma(delta, share, mean_a));
-      lanes.store(a + p.stride, fma(delta * delta, weight, lanes.load(a + p.stride) + lanes.load(b + p.stride)));
-    });
-  });
+  over_tree(
+      p, [&](int64_t left, int64_t right, double n_left, double n_right) __attribute__((always_inline)) {
+        const V share = spread(n_right / (n_left + n_right), S());
+        const V weight = spread(n_left * n_right / (n_left + n_right), S());
+        over_lanes<S>(
+            begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              S *a = sums + left + i, *b = sums + right + i;
+              const V mean_a = lanes.load(a);
+              const V delta = lanes.load(b) - mean_a;
+              lanes.store(a, fma(delta, share, mean_a));
+              lanes.store(a + p.stride,
+                          fma(delta * delta, weight, lanes.load(a + p.stride) + lanes.load(b + p.stride)));
+            });
+      });
   const V rows = spread(static_cast<double>(p.rows), S()), one = spread(1, S()), epsilon = spread(p.epsilon, S());
-  over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    // No rows: 0 / 0 is the NaN that NumPy gives for an empty mean.
-    const V m = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S()) / rows;
-    const V v = (p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S())) / rows;
-    const V a = lanes.load(gamma + i) * (one / sqrt(v + epsilon));
-    lanes.store(mean + i, m);
-    lanes.store(variance + i, v);
-    lanes.store(scale + i, a);
-    lanes.store(shift + i, fma(-m, a, lanes.load(beta + i)));
-  });
+  over_lanes<S>(
+      begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        // No rows: 0 / 0 is the NaN that NumPy gives for an empty mean.
+        const V m = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S()) / rows;
+        const V v = (p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S())) / rows;
+        const V a = lanes.load(gamma + i) * (one / sqrt(v + epsilon));
+        lanes.store(mean + i, m);
+        lanes.store(variance + i, v);
+        lanes.store(scale + i, a);
+        lanes.store(shift + i, fma(-m, a, lanes.load(beta + i)));
+      });
   repeat(p, scale, 2, begin, end);
 }
 
@@ -316,29 +321,32 @@ void batch_norm_grad_merge(const Args& args, int64_t first, int64_t last, char*)
   const S *gamma = operand<const S>(args, 2), *mean = operand<const S>(args, 3), *variance = operand<const S>(args, 4);
   S *dgamma = operand<S>(args, 6), *dbeta = operand<S>(args, 7), *sums = operand<S>(args, 8);
   S* coefficients = sums + 2 * p.chunks * p.stride;
-  over_tree(p, [&](int64_t left, int64_t right, double, double) __attribute__((always_inline)) {
-    over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      S *a = sums + left + i, *b = sums + right + i;
-      lanes.store(a, lanes.load(a) + lanes.load(b));
-      lanes.store(a + p.stride, lanes.load(a + p.stride) + lanes.load(b + p.stride));
-    });
-  });
+  over_tree(
+      p, [&](int64_t left, int64_t right, double, double) __attribute__((always_inline)) {
+        over_lanes<S>(
+            begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              S *a = sums + left + i, *b = sums + right + i;
+              lanes.store(a, lanes.load(a) + lanes.load(b));
+              lanes.store(a + p.stride, lanes.load(a + p.stride) + lanes.load(b + p.stride));
+            });
+      });
   const V rows = spread(static_cast<double>(p.rows), S()), one = spread(1, S()), epsilon = spread(p.epsilon, S());
   // dx = gamma / std * (g - mean of g - xhat * mean of g * xhat) = a * g + (b * x + c)
-  over_lanes<S>(begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    const V sum_g = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S());
-    const V sum_gx = p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S());
-    const V inverse = one / sqrt(lanes.load(variance + i) + epsilon);
-    const V product = sum_gx * inverse;
-    const V a = lanes.load(gamma + i) * inverse;
-    const V share = a / rows;
-    const V b = -(share * inverse * product);
-    lanes.store(dgamma + i, p.chunks > 0 ? product : spread(0, S()));
-    lanes.store(dbeta + i, sum_g);
-    lanes.store(coefficients + i, a);
-    lanes.store(coefficients + p.spacing + i, b);
-    lanes.store(coefficients + 2 * p.spacing + i, -fma(b, lanes.load(mean + i), share * sum_g));
-  });
+  over_lanes<S>(
+      begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const V sum_g = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S());
+        const V sum_gx = p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S());
+        const V inverse = one / sqrt(lanes.load(variance + i) + epsilon);
+        const V product = sum_gx * inverse;
+        const V a = lanes.load(gamma + i) * inverse;
+        const V share = a / rows;
+        const V b = -(share * inverse * product);
+        lanes.store(dgamma + i, p.chunks > 0 ? product : spread(0, S()));
+        lanes.store(dbeta + i, sum_g);
+        lanes.store(coefficients + i, a);
+        lanes.store(coefficients + p.spacing + i, b);
+        lanes.store(coefficients + 2 * p.spacing + i, -fma(b, lanes.load(mean + i), share * sum_g));
+      });
   repeat(p, coefficients, 3, begin, end);
 }
 
@@ -355,8 +363,9 @@ NABI_INLINE void over_elements(const BatchNormParams& p, int64_t begin, int64_t 
   }
   const int64_t stop = end * p.c;
   for (int64_t e = begin * p.c; e < stop; e += p.period) {
-    over_lanes<S>(0, least(p.period, stop - e),
-                  [&](int64_t i, auto lanes) __attribute__((always_inline)) { f(e + i, i, lanes); });
+    over_lanes<S>(
+        0,
+        least(p.period, stop - e), [&](int64_t i, auto lanes) __attribute__((always_inline)) { f(e + i, i, lanes); });
   }
 }
 
@@ -367,10 +376,11 @@ void batch_norm_apply(const Args& args, int64_t first, int64_t last, char*) {
   S* y = operand<S>(args, 3);
   const S* scale = operand<const S>(args, 6) + 2 * p.chunks * p.stride;
   const S* shift = scale + p.spacing;
-  over_elements<S>(p, first * p.apply_rows, least(p.rows, last * p.apply_rows),
-                   [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
-                     lanes.store(y + e, fma(lanes.load(x + e), lanes.load(scale + i), lanes.load(shift + i)));
-                   });
+  over_elements<S>(
+      p, first * p.apply_rows,
+      least(p.rows, last * p.apply_rows), [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
+        lanes.store(y + e, fma(lanes.load(x + e), lanes.load(scale + i), lanes.load(shift + i)));
+      });
 }
 
 template <class S>
@@ -380,11 +390,12 @@ void batch_norm_grad_apply(const Args& args, int64_t first, int64_t last, char*)
   S* dx = operand<S>(args, 5);
   const S* a = operand<const S>(args, 8) + 2 * p.chunks * p.stride;
   const S *b = a + p.spacing, *c = b + p.spacing;
-  over_elements<S>(p, first * p.apply_rows, least(p.rows, last * p.apply_rows),
-                   [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
-                     const auto rest = fma(lanes.load(b + i), lanes.load(x + e), lanes.load(c + i));
-                     lanes.store(dx + e, fma(lanes.load(a + i), lanes.load(g + e), rest));
-                   });
+  over_elements<S>(
+      p, first * p.apply_rows,
+      least(p.rows, last * p.apply_rows), [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
+        const auto rest = fma(lanes.load(b + i), lanes.load(x + e), lanes.load(c + i));
+        lanes.store(dx + e, fma(lanes.load(a + i), lanes.load(g + e), rest));
+      });
 }
 
 // Softmax and cross-entropies ----------------------------------------------------------------------------------------
@@ -443,63 +454,72 @@ NABI_INLINE float row_exp_sum(const float* x, int64_t c, Vec top) {
 }
 
 void softmax_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-    const float* x = operand<const float>(args, 0) + r * p.c;
-    float* y = operand<float>(args, 1) + r * p.c;
-    const Vec top = row_max(x, p.c);
-    if (p.c <= kLanes) {
-      const int n = static_cast<int>(p.c);
-      const Vec e = select(mask_first(n), exp(load(x, n) - top), zero());
-      return store(y, e / splat(reduce_add(e)), n);
-    }
-    const float sum = row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      const Vec e = exp(lanes.load(x + i) - top);
-      lanes.store(y + i, e);
-      return e;
-    });
-    const Vec inverse = splat(1.0f / sum);
-    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      lanes.store(y + i, lanes.load(y + i) * inverse);
-    });
-  });
+  over_rows(
+      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+        const float* x = operand<const float>(args, 0) + r * p.c;
+        float* y = operand<float>(args, 1) + r * p.c;
+        const Vec top = row_max(x, p.c);
+        if (p.c <= kLanes) {
+          const int n = static_cast<int>(p.c);
+          const Vec e = select(mask_first(n), exp(load(x, n) - top), zero());
+          return store(y, e / splat(reduce_add(e)), n);
+        }
+        const float sum = row_sum(
+            p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              const Vec e = exp(lanes.load(x + i) - top);
+              lanes.store(y + i, e);
+              return e;
+            });
+        const Vec inverse = splat(1.0f / sum);
+        over_lanes<float>(
+            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              lanes.store(y + i, lanes.load(y + i) * inverse);
+            });
+      });
 }
 
 void log_softmax_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-    const float* x = operand<const float>(args, 0) + r * p.c;
-    float* y = operand<float>(args, 1) + r * p.c;
-    const Vec top = row_max(x, p.c);
-    const Vec total = log(splat(row_exp_sum(x, p.c, top)));
-    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      lanes.store(y + i, lanes.load(x + i) - top - total);
-    });
-  });
+  over_rows(
+      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+        const float* x = operand<const float>(args, 0) + r * p.c;
+        float* y = operand<float>(args, 1) + r * p.c;
+        const Vec top = row_max(x, p.c);
+        const Vec total = log(splat(row_exp_sum(x, p.c, top)));
+        over_lanes<float>(
+            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              lanes.store(y + i, lanes.load(x + i) - top - total);
+            });
+      });
 }
 
 void softmax_cross_entropy_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-    const float* x = operand<const float>(args, 0) + r * p.c;
-    const float* t = operand<const float>(args, 1) + r * p.c;
-    const Vec top = row_max(x, p.c);
-    const Vec total = log(splat(row_exp_sum(x, p.c, top)));
-    operand<float>(args, 2)[r] = row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      return lanes.load(t + i) * (total - (lanes.load(x + i) - top));
-    });
-  });
+  over_rows(
+      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+        const float* x = operand<const float>(args, 0) + r * p.c;
+        const float* t = operand<const float>(args, 1) + r * p.c;
+        const Vec top = row_max(x, p.c);
+        const Vec total = log(splat(row_exp_sum(x, p.c, top)));
+        operand<float>(args, 2)[r] = row_sum(
+            p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              return lanes.load(t + i) * (total - (lanes.load(x + i) - top));
+            });
+      });
 }
 
 void softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-    const float* probs = operand<const float>(args, 0) + r * p.c;
-    const float* t = operand<const float>(args, 1) + r * p.c;
-    float* out = operand<float>(args, 3) + r * p.c;
-    const Vec g = splat(operand<const float>(args, 2)[r]);
-    const Vec mass =
-        splat(row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return lanes.load(t + i); }));
-    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      lanes.store(out + i, fma(lanes.load(probs + i), mass, -lanes.load(t + i)) * g);
-    });
-  });
+  over_rows(
+      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+        const float* probs = operand<const float>(args, 0) + r * p.c;
+        const float* t = operand<const float>(args, 1) + r * p.c;
+        float* out = operand<float>(args, 3) + r * p.c;
+        const Vec g = splat(operand<const float>(args, 2)[r]);
+        const Vec mass = splat(
+            row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return lanes.load(t + i); }));
+        over_lanes<float>(
+            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              lanes.store(out + i, fma(lanes.load(probs + i), mass, -lanes.load(t + i)) * g);
+            });
+      });
 }
 
 /// The row's label, or -1 once it has been reported as out of range.
@@ -511,31 +531,34 @@ NABI_INLINE int64_t label_of(const Args& args, const SoftmaxParams& p, int64_t r
 }
 
 void sparse_softmax_cross_entropy_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-    const int64_t label = label_of(args, p, r);
-    float* loss = operand<float>(args, 2) + r;
-    *loss = 0;
-    if (label < 0) return;
-    const float* x = operand<const float>(args, 0) + r * p.c;
-    const Vec top = row_max(x, p.c);
-    const float total = lane0(log(splat(row_exp_sum(x, p.c, top))));
-    *loss = total - (x[label] - lane0(top));
-  });
+  over_rows(
+      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+        const int64_t label = label_of(args, p, r);
+        float* loss = operand<float>(args, 2) + r;
+        *loss = 0;
+        if (label < 0) return;
+        const float* x = operand<const float>(args, 0) + r * p.c;
+        const Vec top = row_max(x, p.c);
+        const float total = lane0(log(splat(row_exp_sum(x, p.c, top))));
+        *loss = total - (x[label] - lane0(top));
+      });
 }
 
 void sparse_softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-    const int64_t label = label_of(args, p, r);
-    if (label < 0) return;
-    const float* probs = operand<const float>(args, 0) + r * p.c;
-    float* out = operand<float>(args, 3) + r * p.c;
-    const float g = operand<const float>(args, 2)[r];
-    const float own = (probs[label] - 1.0f) * g;
-    over_lanes<float>(0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      lanes.store(out + i, lanes.load(probs + i) * splat(g));
-    });
-    out[label] = own;
-  });
+  over_rows(
+      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
+        const int64_t label = label_of(args, p, r);
+        if (label < 0) return;
+        const float* probs = operand<const float>(args, 0) + r * p.c;
+        float* out = operand<float>(args, 3) + r * p.c;
+        const float g = operand<const float>(args, 2)[r];
+        const float own = (probs[label] - 1.0f) * g;
+        over_lanes<float>(
+            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              lanes.store(out + i, lanes.load(probs + i) * splat(g));
+            });
+        out[label] = own;
+      });
 }
 
 #if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC

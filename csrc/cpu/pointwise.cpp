@@ -38,9 +38,10 @@ NABI_INLINE Floats select(Mask m, Floats a, Floats b) { return select(m, a.v, b.
 #define NABI_FUNCTION(name) \
   NABI_INLINE Floats name(Floats a) { return name(a.v); }
 NABI_FUNCTION(abs)
-NABI_FUNCTION(sqrt) NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1)
-    NABI_FUNCTION(log) NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sigmoid)
-        NABI_FUNCTION(softplus) NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
+NABI_FUNCTION(sqrt)
+NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log)
+    NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sigmoid) NABI_FUNCTION(softplus)
+        NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
 #undef NABI_FUNCTION
             NABI_INLINE Floats max(Floats a, Floats b) {
   return max(a.v, b.v);

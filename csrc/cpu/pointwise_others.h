@@ -118,8 +118,9 @@ struct Number {
 #define NABI_FUNCTION(name) \
   NABI_INLINE Number<double> name(Number<double> a) { return __builtin_##name(a.v); }
 NABI_FUNCTION(sqrt)
-NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log)
-    NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
+NABI_FUNCTION(floor)
+NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log) NABI_FUNCTION(log1p)
+    NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
 #undef NABI_FUNCTION
         NABI_INLINE Number<double> sigmoid(Number<double> a) {
   return 1.0 / (1.0 + __builtin_exp(-a.v));

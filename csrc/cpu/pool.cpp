@@ -70,33 +70,34 @@ NABI_INLINE void max_window(const PoolParams& p, const float* x, Span ky, Span k
   const int64_t rows = KH > 0 ? KH : ky.size();
   const int64_t cols = KW > 0 ? KW : kx.size();
   const int32_t origin = static_cast<int32_t>(ky.first * p.kw + kx.first);
-  over_channels(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    const float* from = x + i;
-    const auto scan = [&](auto better) __attribute__((always_inline)) {
-      Vec best = lanes.load(from);
-      IVec where = isplat(origin);
-      for (int64_t dy = 0; dy < rows; ++dy) {
-        for (int64_t dx = 0; dx < cols; ++dx) {
-          if (dy == 0 && dx == 0) continue;
-          const Vec v = lanes.load(from + (dy * p.w + dx) * p.c);
-          const Mask wins = better(v, best);
-          best = select(wins, v, best);
-          where = select(wins, isplat(origin + static_cast<int32_t>(dy * p.kw + dx)), where);
+  over_channels(
+      p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const float* from = x + i;
+        const auto scan = [&](auto better) __attribute__((always_inline)) {
+          Vec best = lanes.load(from);
+          IVec where = isplat(origin);
+          for (int64_t dy = 0; dy < rows; ++dy) {
+            for (int64_t dx = 0; dx < cols; ++dx) {
+              if (dy == 0 && dx == 0) continue;
+              const Vec v = lanes.load(from + (dy * p.w + dx) * p.c);
+              const Mask wins = better(v, best);
+              best = select(wins, v, best);
+              where = select(wins, isplat(origin + static_cast<int32_t>(dy * p.kw + dx)), where);
+            }
+          }
+          lanes.store(y + i, best);
+          lanes.store(index + i, where);
+        };
+        // The comparison alone misses a NaN after the first cell; looking for one beside it keeps the chain short.
+        Mask nans = mask_first(0);
+        scan([&](Vec v, Vec best) __attribute__((always_inline)) {
+          nans = nans | is_nan(v);
+          return gt(v, best);
+        });
+        if (any(nans)) {
+          scan([&](Vec v, Vec best) __attribute__((always_inline)) { return ~le(v, best) & eq(best, best); });
         }
-      }
-      lanes.store(y + i, best);
-      lanes.store(index + i, where);
-    };
-    // The comparison alone misses a NaN after the first cell; looking for one beside it keeps the chain short.
-    Mask nans = mask_first(0);
-    scan([&](Vec v, Vec best) __attribute__((always_inline)) {
-      nans = nans | is_nan(v);
-      return gt(v, best);
-    });
-    if (any(nans)) {
-      scan([&](Vec v, Vec best) __attribute__((always_inline)) { return ~le(v, best) & eq(best, best); });
-    }
-  });
+      });
 }
 
 /// x / cells; by a power of two a product gives the same bits.
@@ -110,16 +111,17 @@ template <int KH, int KW>
 NABI_INLINE void mean_window(const PoolParams& p, const float* x, Span ky, Span kx, float* y) {
   const int64_t rows = KH > 0 ? KH : ky.size();
   const int64_t cols = KW > 0 ? KW : kx.size();
-  over_channels(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    Vec sum = lanes.load(x + i);
-    for (int64_t dy = 0; dy < rows; ++dy) {
-      for (int64_t dx = 0; dx < cols; ++dx) {
-        if (dy == 0 && dx == 0) continue;
-        sum = sum + lanes.load(x + (dy * p.w + dx) * p.c + i);
-      }
-    }
-    lanes.store(y + i, divided(sum, rows * cols));
-  });
+  over_channels(
+      p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        Vec sum = lanes.load(x + i);
+        for (int64_t dy = 0; dy < rows; ++dy) {
+          for (int64_t dx = 0; dx < cols; ++dx) {
+            if (dy == 0 && dx == 0) continue;
+            sum = sum + lanes.load(x + (dy * p.w + dx) * p.c + i);
+          }
+        }
+        lanes.store(y + i, divided(sum, rows * cols));
+      });
 }
 
 /// f(offset of the window's first cell inside the image, cells of it inside, output pixel, whether all are inside).
@@ -140,26 +142,26 @@ NABI_INLINE void over_windows(const PoolParams& p, int64_t first, int64_t last, 
 
 template <int KH, int KW, class Index>
 void max_rows(const PoolParams& p, const float* x, float* y, Index* index, int64_t first, int64_t last) {
-  over_windows(p, first, last,
-               [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
-                 if (KH > 0 && whole) {
-                   max_window<KH, KW>(p, x + from, ky, kx, y + to, index + to);
-                 } else {
-                   max_window<0, 0>(p, x + from, ky, kx, y + to, index + to);
-                 }
-               });
+  over_windows(
+      p, first, last, [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
+        if (KH > 0 && whole) {
+          max_window<KH, KW>(p, x + from, ky, kx, y + to, index + to);
+        } else {
+          max_window<0, 0>(p, x + from, ky, kx, y + to, index + to);
+        }
+      });
 }
 
 template <int KH, int KW>
 void mean_rows(const PoolParams& p, const float* x, float* y, int64_t first, int64_t last) {
-  over_windows(p, first, last,
-               [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
-                 if (KH > 0 && whole) {
-                   mean_window<KH, KW>(p, x + from, ky, kx, y + to);
-                 } else {
-                   mean_window<0, 0>(p, x + from, ky, kx, y + to);
-                 }
-               });
+  over_windows(
+      p, first, last, [&](int64_t from, Span ky, Span kx, int64_t to, bool whole) __attribute__((always_inline)) {
+        if (KH > 0 && whole) {
+          mean_window<KH, KW>(p, x + from, ky, kx, y + to);
+        } else {
+          mean_window<0, 0>(p, x + from, ky, kx, y + to);
+        }
+      });
 }
 
 /// Rows of all images that a run of tasks covers.
@@ -257,20 +259,21 @@ NABI_INLINE void spread_row(const PoolParams& p, const Back& back, const float* 
     const int64_t to = base + ox * p.kw * p.c;
     const int64_t cols = least(p.kw, p.w - ox * p.kw);
     const float factor = back.factor(p, oy, ox);
-    over_channels(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      const auto at = back.at(lanes, g, from + i, factor);
-      if (KW > 0 && cols == KW) {
-        for (int64_t dx = 0; dx < KW; ++dx) {
-          const int64_t o = to + dx * p.c + i;
-          lanes.store(out + o, masked(lanes, at.cell(cell + dx), mask == nullptr ? nullptr : mask + o));
-        }
-      } else {
-        for (int64_t dx = 0; dx < cols; ++dx) {
-          const int64_t o = to + dx * p.c + i;
-          lanes.store(out + o, masked(lanes, at.cell(cell + dx), mask == nullptr ? nullptr : mask + o));
-        }
-      }
-    });
+    over_channels(
+        p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+          const auto at = back.at(lanes, g, from + i, factor);
+          if (KW > 0 && cols == KW) {
+            for (int64_t dx = 0; dx < KW; ++dx) {
+              const int64_t o = to + dx * p.c + i;
+              lanes.store(out + o, masked(lanes, at.cell(cell + dx), mask == nullptr ? nullptr : mask + o));
+            }
+          } else {
+            for (int64_t dx = 0; dx < cols; ++dx) {
+              const int64_t o = to + dx * p.c + i;
+              lanes.store(out + o, masked(lanes, at.cell(cell + dx), mask == nullptr ? nullptr : mask + o));
+            }
+          }
+        });
   }
   const int64_t done = least(p.w, p.ow * p.kw);
   clear(out + base + done * p.c, (p.w - done) * p.c);
@@ -288,17 +291,18 @@ NABI_INLINE void gather_row(const PoolParams& p, const Back& back, const float* 
     const bool whole = whole_rows && all_inside(xs, p.kw, p.sw, p.left, p.w);
     const int64_t corner = ((n * p.oh + ys.first) * p.ow + xs.first) * p.c;
     const int64_t corner_place = (iy + p.top - ys.first * p.sh) * p.kw + (ix + p.left - xs.first * p.sw);
-    over_channels(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      Vec sum = zero();
-      int64_t row = corner + i, row_place = corner_place;
-      for (int64_t oy = ys.first; oy < ys.last; ++oy, row += p.ow * p.c, row_place -= p.sh * p.kw) {
-        int64_t from = row, place = row_place;
-        for (int64_t ox = xs.first; ox < xs.last; ++ox, from += p.c, place -= p.sw) {
-          sum = sum + back.at(lanes, g, from, whole ? p.share : back.factor(p, oy, ox)).cell(place);
-        }
-      }
-      lanes.store(out + to + i, masked(lanes, sum, mask == nullptr ? nullptr : mask + to + i));
-    });
+    over_channels(
+        p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+          Vec sum = zero();
+          int64_t row = corner + i, row_place = corner_place;
+          for (int64_t oy = ys.first; oy < ys.last; ++oy, row += p.ow * p.c, row_place -= p.sh * p.kw) {
+            int64_t from = row, place = row_place;
+            for (int64_t ox = xs.first; ox < xs.last; ++ox, from += p.c, place -= p.sw) {
+              sum = sum + back.at(lanes, g, from, whole ? p.share : back.factor(p, oy, ox)).cell(place);
+            }
+          }
+          lanes.store(out + to + i, masked(lanes, sum, mask == nullptr ? nullptr : mask + to + i));
+        });
   }
 }
 

@@ -68,9 +68,10 @@ void sgd_update(const Args& args, int64_t first, int64_t last, char*) {
   const auto lr = T::spread(rate(args, p, 2));
   const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1);
   auto* out = operand<T>(args, 3);
-  over<T>(p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-    T::store(out + i, fnma(lr, T::load(g + i, n), T::load(var + i, n)), n);
-  });
+  over<T>(
+      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
+        T::store(out + i, fnma(lr, T::load(g + i, n), T::load(var + i, n)), n);
+      });
 }
 
 /// m = momentum * m - lr * g; var + m, or with Nesterov var + momentum * m - lr * g
@@ -81,12 +82,13 @@ void sgd_momentum_update(const Args& args, int64_t first, int64_t last, char*) {
   const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1), *m = operand<T>(args, 2);
   auto *out = operand<T>(args, 4), *out_m = operand<T>(args, 5);
   const bool nesterov = p.nesterov != 0;
-  over<T>(p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-    const auto step = lr * T::load(g + i, n);
-    const auto next = fma(momentum, T::load(m + i, n), -step);
-    T::store(out + i, T::load(var + i, n) + (nesterov ? fma(momentum, next, -step) : next), n);
-    T::store(out_m + i, next, n);
-  });
+  over<T>(
+      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
+        const auto step = lr * T::load(g + i, n);
+        const auto next = fma(momentum, T::load(m + i, n), -step);
+        T::store(out + i, T::load(var + i, n) + (nesterov ? fma(momentum, next, -step) : next), n);
+        T::store(out_m + i, next, n);
+      });
 }
 
 /// m += (g - m)(1 - beta_1); v += (g * g - v)(1 - beta_2); var - alpha * m / (sqrt(v) + epsilon)
@@ -97,15 +99,16 @@ void adam_update(const Args& args, int64_t first, int64_t last, char*) {
   const auto a = T::spread(p.a), b = T::spread(p.b);
   const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1), *m = operand<T>(args, 2), *v = operand<T>(args, 3);
   auto *out = operand<T>(args, 5), *out_m = operand<T>(args, 6), *out_v = operand<T>(args, 7);
-  over<T>(p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-    const auto grad = T::load(g + i, n);
-    const auto old_m = T::load(m + i, n), old_v = T::load(v + i, n);
-    const auto next_m = fma(grad - old_m, a, old_m);
-    const auto next_v = fma(fma(grad, grad, -old_v), b, old_v);
-    T::store(out + i, T::load(var + i, n) - alpha * next_m / (root(next_v) + epsilon), n);
-    T::store(out_m + i, next_m, n);
-    T::store(out_v + i, next_v, n);
-  });
+  over<T>(
+      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
+        const auto grad = T::load(g + i, n);
+        const auto old_m = T::load(m + i, n), old_v = T::load(v + i, n);
+        const auto next_m = fma(grad - old_m, a, old_m);
+        const auto next_v = fma(fma(grad, grad, -old_v), b, old_v);
+        T::store(out + i, T::load(var + i, n) - alpha * next_m / (root(next_v) + epsilon), n);
+        T::store(out_m + i, next_m, n);
+        T::store(out_v + i, next_v, n);
+      });
 }
 
 /// v = rho * v + (1 - rho) * g * g; var - lr * g / sqrt(v + epsilon)
@@ -116,12 +119,13 @@ void rmsprop_update(const Args& args, int64_t first, int64_t last, char*) {
   const auto a = T::spread(p.a), b = T::spread(p.b);
   const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1), *v = operand<T>(args, 2);
   auto *out = operand<T>(args, 4), *out_v = operand<T>(args, 5);
-  over<T>(p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-    const auto grad = T::load(g + i, n);
-    const auto next = fma(a, T::load(v + i, n), b * (grad * grad));
-    T::store(out + i, T::load(var + i, n) - lr * grad / root(next + epsilon), n);
-    T::store(out_v + i, next, n);
-  });
+  over<T>(
+      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
+        const auto grad = T::load(g + i, n);
+        const auto next = fma(a, T::load(v + i, n), b * (grad * grad));
+        T::store(out + i, T::load(var + i, n) - lr * grad / root(next + epsilon), n);
+        T::store(out_v + i, next, n);
+      });
 }
 
 }  // namespace

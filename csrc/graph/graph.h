@@ -17,9 +17,9 @@ struct Node {
   const OpDef* op = nullptr;
   Attrs attrs;
   std::vector<ValueId> inputs;
-  ValueId first = 0;   // id of output 0
+  ValueId first = 0;  // id of output 0
   int outputs = 1;
-  std::string layer;   // for messages and listings only
+  std::string layer;  // for messages and listings only
 };
 
 /// One tensor of the graph.

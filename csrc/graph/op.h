@@ -48,12 +48,12 @@ struct GradArgs {
 
 /// Facts about an op that passes ask for instead of its name.
 enum Trait : unsigned {
-  kElementwise = 1u << 0,   // one output element from the same (broadcast) element of each input
-  kAlias = 1u << 1,         // the output is the first input's bytes under another shape
-  kSource = 1u << 2,        // no computation: input, variable, constant
-  kFaults = 1u << 3,        // finds bad data while running (a label out of range)
-  kCommutative = 1u << 4,   // inputs are put in order before equal nodes are looked for
-  kOpaque = 1u << 5,        // made by a pass only; the front end may not add it
+  kElementwise = 1u << 0,  // one output element from the same (broadcast) element of each input
+  kAlias = 1u << 1,        // the output is the first input's bytes under another shape
+  kSource = 1u << 2,       // no computation: input, variable, constant
+  kFaults = 1u << 3,       // finds bad data while running (a label out of range)
+  kCommutative = 1u << 4,  // inputs are put in order before equal nodes are looked for
+  kOpaque = 1u << 5,       // made by a pass only; the front end may not add it
 };
 
 /// A row of the op table.

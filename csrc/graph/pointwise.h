@@ -11,7 +11,7 @@ namespace nabi {
 
 /// What an instruction reads: a register, or a number written into the code.
 struct Operand {
-  int reg = -1;        // -1: a constant
+  int reg = -1;  // -1: a constant
   double constant = 0;
 };
 

@@ -36,11 +36,14 @@ class Reader {
     at_ += token.size();
     return true;
   }
-  void expect(std::string_view token) { check(accept(token), "graph text, line ", number_, ": expected '", token, "'"); }
+  void expect(std::string_view token) {
+    check(accept(token), "graph text, line ", number_, ": expected '", token, "'");
+  }
   std::string word() {
     skip();
     const std::size_t start = at_;
-    while (at_ < line_.size() && (std::isalnum(static_cast<unsigned char>(line_[at_])) != 0 || line_[at_] == '_')) ++at_;
+    while (at_ < line_.size() && (std::isalnum(static_cast<unsigned char>(line_[at_])) != 0 || line_[at_] == '_'))
+      ++at_;
     check(at_ > start, "graph text, line ", number_, ": expected a name");
     return std::string(line_.substr(start, at_ - start));
   }
@@ -122,8 +125,8 @@ std::string Graph::text() const {
       types += (i ? ", " : "") + to_string(values_[node.first + i].type);
     }
     const std::string attrs = to_string(node.attrs);
-    out += concat(id_list(ids), " = ", node.op->name, attrs.empty() ? "" : "{" + attrs + "}", "(",
-                  id_list(node.inputs), ") : ", types, node.layer.empty() ? "" : "  // " + node.layer, "\n");
+    out += concat(id_list(ids), " = ", node.op->name, attrs.empty() ? "" : "{" + attrs + "}", "(", id_list(node.inputs),
+                  ") : ", types, node.layer.empty() ? "" : "  // " + node.layer, "\n");
   }
   for (const auto& [slot, id] : updates_) out += concat("update ", slot, " = %", id, "\n");
   if (!outputs_.empty()) out += concat("return ", id_list(outputs_), "\n");

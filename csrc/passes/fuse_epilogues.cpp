@@ -1,4 +1,5 @@
-// csrc/passes/fuse_epilogues.cpp -- bias, ReLU, masks and bias gradients move into the kernels that have the data at hand
+// csrc/passes/fuse_epilogues.cpp -- bias, ReLU, masks and bias gradients move into the kernels that have the data at
+// hand
 #include <algorithm>
 #include <map>
 #include <set>
@@ -66,7 +67,9 @@ class Fuser {
     return n.op->name == "constant" && n.attrs.number("value") == 0;
   }
 
-  static bool takes(const Node& n, std::string_view attr) { return n.attrs.find(attr) != nullptr && !n.attrs.flag(attr); }
+  static bool takes(const Node& n, std::string_view attr) {
+    return n.attrs.find(attr) != nullptr && !n.attrs.flag(attr);
+  }
 
   void match(int n) {
     const Node& producer = node(n);
@@ -118,7 +121,8 @@ class Fuser {
       value = user->first;
       user = only_user(value);
     }
-    if (user == nullptr || user->op->name != "select" || user->inputs[1] != value || !is_zero(user->inputs[2])) return false;
+    if (user == nullptr || user->op->name != "select" || user->inputs[1] != value || !is_zero(user->inputs[2]))
+      return false;
     const Node& condition = graph_.producer(user->inputs[0]);
     if (condition.op->name != "greater" || !is_zero(condition.inputs[1])) return false;
     if (graph_.type(condition.inputs[0]) != graph_.type(value)) return false;
@@ -157,7 +161,8 @@ class Fuser {
     if (n.op->name != "reduce_sum" || n.attrs.flag("keepdims")) return false;
     const Shape& shape = graph_.type(n.inputs[0]).shape;
     if (shape.size() < 2 || shape.back() != count(graph_.type(n.first).shape)) return false;
-    return n.attrs.list("axes").size() == shape.size() - 1 && n.attrs.list("axes").back() == static_cast<int>(shape.size()) - 2;
+    return n.attrs.list("axes").size() == shape.size() - 1 &&
+           n.attrs.list("axes").back() == static_cast<int>(shape.size()) - 2;
   }
 
   void emit(Rewriter& out, const std::pair<int, Epilogue>& merged) const {

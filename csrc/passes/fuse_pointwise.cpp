@@ -120,7 +120,8 @@ class Clusters {
       }
       code.instructions.push_back(std::move(instruction));
       const std::vector<int>& readers = users_[node.first];
-      const bool outside = ends_[node.first] || std::any_of(readers.begin(), readers.end(), [&](int u) { return cluster_[u] != root; });
+      const bool outside =
+          ends_[node.first] || std::any_of(readers.begin(), readers.end(), [&](int u) { return cluster_[u] != root; });
       if (outside) {
         code.outputs.push_back(code.inputs + static_cast<int>(m));
         results.push_back(node.first);
@@ -131,7 +132,8 @@ class Clusters {
     check<InternalError>(made.size() == results.size(), "pointwise makes ", made.size(), " values");
     for (std::size_t i = 0; i < made.size(); ++i) {
       check<InternalError>(out.graph.type(made[i]) == graph_.type(results[i]), "pointwise makes ",
-                           to_string(out.graph.type(made[i])), " for ", to_string(graph_.type(results[i])), " by ", code.text());
+                           to_string(out.graph.type(made[i])), " for ", to_string(graph_.type(results[i])), " by ",
+                           code.text());
       out.set(results[i], made[i]);
     }
   }
@@ -139,8 +141,8 @@ class Clusters {
   const Graph& graph_;
   std::vector<bool> live_;
   std::vector<std::vector<int>> users_;
-  std::vector<bool> ends_;     // values that outputs or updates read
-  std::vector<int> cluster_;   // by node: the root of its cluster, -1 outside
+  std::vector<bool> ends_;    // values that outputs or updates read
+  std::vector<int> cluster_;  // by node: the root of its cluster, -1 outside
 };
 
 }  // namespace

@@ -79,7 +79,8 @@ class Planner {
       const ValueId value = root(id);
       const auto variable = variables.find(slot);
       if (variable != variables.end() && variable->second == value) continue;  // unchanged
-      if (writes_in_place(value, variable == variables.end() ? kNone : variable->second) && taken.insert(value).second) {
+      if (writes_in_place(value, variable == variables.end() ? kNone : variable->second) &&
+          taken.insert(value).second) {
         plan_.values[value] = {Place::kVariable, slot};
       } else {
         if (node(index_of(value)).op->name == "variable") {
@@ -177,7 +178,8 @@ class Planner {
   void assign_offsets() {
     std::vector<int> order(intervals_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return intervals_[a].bytes > intervals_[b].bytes; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int a, int b) { return intervals_[a].bytes > intervals_[b].bytes; });
     std::vector<int> placed;  // by offset
     for (int i : order) {
       Interval& interval = intervals_[i];
@@ -210,17 +212,19 @@ class Planner {
   const int end_;
   Plan plan_;
   std::vector<ValueId> roots_;
-  std::vector<int> last_;          // by root: index of the last node that reads it, end_ when the step's end does
+  std::vector<int> last_;  // by root: index of the last node that reads it, end_ when the step's end does
   std::vector<Interval> intervals_;
-  std::vector<int> intervals_of_;  // by root
-  std::vector<std::pair<int, int>> workspace_intervals_;                 // (node, interval)
-  std::vector<std::pair<std::size_t, std::size_t>> temp_intervals_;      // (copy, interval)
+  std::vector<int> intervals_of_;                                    // by root
+  std::vector<std::pair<int, int>> workspace_intervals_;             // (node, interval)
+  std::vector<std::pair<std::size_t, std::size_t>> temp_intervals_;  // (copy, interval)
   std::set<ValueId> reused_;
 };
 
 }  // namespace
 
-Plan plan_memory(const Graph& graph, const std::vector<std::size_t>& workspace) { return Planner(graph, workspace).run(); }
+Plan plan_memory(const Graph& graph, const std::vector<std::size_t>& workspace) {
+  return Planner(graph, workspace).run();
+}
 
 std::string to_string(const Graph& graph, const Plan& plan) {
   std::string out;
@@ -228,11 +232,20 @@ std::string to_string(const Graph& graph, const Plan& plan) {
     const Place& place = plan.values[id];
     const std::string type = to_string(graph.type(static_cast<ValueId>(id)));
     switch (place.kind) {
-      case Place::kArena: out += concat("%", id, ": arena ", place.offset, "  ", type, "\n"); break;
-      case Place::kFeed: out += concat("%", id, ": feed ", place.at, " at ", place.offset, "  ", type, "\n"); break;
-      case Place::kVariable: out += concat("%", id, ": variable ", place.at, "  ", type, "\n"); break;
-      case Place::kConstant: out += concat("%", id, ": constant %", place.at, "  ", type, "\n"); break;
-      case Place::kNowhere: break;
+      case Place::kArena:
+        out += concat("%", id, ": arena ", place.offset, "  ", type, "\n");
+        break;
+      case Place::kFeed:
+        out += concat("%", id, ": feed ", place.at, " at ", place.offset, "  ", type, "\n");
+        break;
+      case Place::kVariable:
+        out += concat("%", id, ": variable ", place.at, "  ", type, "\n");
+        break;
+      case Place::kConstant:
+        out += concat("%", id, ": constant %", place.at, "  ", type, "\n");
+        break;
+      case Place::kNowhere:
+        break;
     }
   }
   for (const Copy& copy : plan.copies) {

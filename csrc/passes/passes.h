@@ -42,10 +42,10 @@ struct Copy {
 
 /// Addresses for everything a program touches.
 struct Plan {
-  std::vector<Place> values;                                 // by value id
-  std::vector<std::int64_t> workspaces;                      // by node: arena offset, -1 where none
+  std::vector<Place> values;             // by value id
+  std::vector<std::int64_t> workspaces;  // by node: arena offset, -1 where none
   std::vector<Copy> copies;
-  int first_write = 0;                                       // no node before this index writes a variable
+  int first_write = 0;  // no node before this index writes a variable
   std::size_t arena_bytes = 0;
 };
 

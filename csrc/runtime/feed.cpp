@@ -82,30 +82,47 @@ using Run = void (*)(const char*, std::ptrdiff_t, std::int64_t, char*);
 template <class From>
 Run pick(DType dtype) {
   switch (dtype) {
-    case DType::f32: return copy_run<From, float>;
-    case DType::f64: return copy_run<From, double>;
-    case DType::i32: return copy_run<From, std::int32_t>;
-    case DType::i64: return copy_run<From, std::int64_t>;
-    case DType::boolean: return copy_bool<From>;
-    case DType::u8: return copy_run<From, std::uint8_t>;
+    case DType::f32:
+      return copy_run<From, float>;
+    case DType::f64:
+      return copy_run<From, double>;
+    case DType::i32:
+      return copy_run<From, std::int32_t>;
+    case DType::i64:
+      return copy_run<From, std::int64_t>;
+    case DType::boolean:
+      return copy_bool<From>;
+    case DType::u8:
+      return copy_run<From, std::uint8_t>;
   }
   return nullptr;
 }
 
 Run pick(Element element, DType dtype) {
   switch (element) {
-    case Element::f16: return pick<Half>(dtype);
-    case Element::f32: return pick<float>(dtype);
-    case Element::f64: return pick<double>(dtype);
-    case Element::i8: return pick<std::int8_t>(dtype);
-    case Element::i16: return pick<std::int16_t>(dtype);
-    case Element::i32: return pick<std::int32_t>(dtype);
-    case Element::i64: return pick<std::int64_t>(dtype);
+    case Element::f16:
+      return pick<Half>(dtype);
+    case Element::f32:
+      return pick<float>(dtype);
+    case Element::f64:
+      return pick<double>(dtype);
+    case Element::i8:
+      return pick<std::int8_t>(dtype);
+    case Element::i16:
+      return pick<std::int16_t>(dtype);
+    case Element::i32:
+      return pick<std::int32_t>(dtype);
+    case Element::i64:
+      return pick<std::int64_t>(dtype);
     case Element::u8:
-    case Element::boolean: return pick<std::uint8_t>(dtype);
-    case Element::u16: return pick<std::uint16_t>(dtype);
-    case Element::u32: return pick<std::uint32_t>(dtype);
-    case Element::u64: return pick<std::uint64_t>(dtype);
+    case Element::boolean:
+      return pick<std::uint8_t>(dtype);
+    case Element::u16:
+      return pick<std::uint16_t>(dtype);
+    case Element::u32:
+      return pick<std::uint32_t>(dtype);
+    case Element::u64:
+      return pick<std::uint64_t>(dtype);
   }
   return nullptr;
 }
@@ -114,19 +131,24 @@ std::ptrdiff_t element_size(Element element) {
   switch (element) {
     case Element::f64:
     case Element::i64:
-    case Element::u64: return 8;
+    case Element::u64:
+      return 8;
     case Element::f32:
     case Element::i32:
-    case Element::u32: return 4;
+    case Element::u32:
+      return 4;
     case Element::f16:
     case Element::i16:
-    case Element::u16: return 2;
-    default: return 1;
+    case Element::u16:
+      return 2;
+    default:
+      return 1;
   }
 }
 
 bool same(Element element, DType dtype) {
-  static constexpr Element kSame[kDTypes] = {Element::f32, Element::f64, Element::i32, Element::i64, Element::boolean, Element::u8};
+  static constexpr Element kSame[kDTypes] = {Element::f32, Element::f64,     Element::i32,
+                                             Element::i64, Element::boolean, Element::u8};
   return kSame[static_cast<int>(dtype)] == element;
 }
 
@@ -134,7 +156,8 @@ bool same(Element element, DType dtype) {
 
 bool Feed::dense(DType dtype) const {
   std::ptrdiff_t expected = element_size(element);
-  if (!same(element, dtype) || reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(expected) != 0) return false;
+  if (!same(element, dtype) || reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(expected) != 0)
+    return false;
   for (std::size_t i = shape.size(); i-- > 0;) {
     if (shape[i] > 1 && strides[i] != expected) return false;
     expected *= shape[i];
@@ -143,7 +166,9 @@ bool Feed::dense(DType dtype) const {
 }
 
 Gatherer::Gatherer(const Feed& feed, const Type& input)
-    : data_(feed.data), row_stride_(feed.strides.empty() ? 0 : feed.strides[0]), out_size_(nabi::size_of(input.dtype)),
+    : data_(feed.data),
+      row_stride_(feed.strides.empty() ? 0 : feed.strides[0]),
+      out_size_(nabi::size_of(input.dtype)),
       copy_(pick(feed.element, input.dtype)) {
   check(feed.shape.size() == input.shape.size() &&
             std::equal(feed.shape.begin() + (feed.shape.empty() ? 0 : 1), feed.shape.end(),

@@ -16,7 +16,7 @@ enum class Element : unsigned char { f16, f32, f64, i8, i16, i32, i64, u8, u16, 
 struct Feed {
   const char* data = nullptr;
   Element element = Element::f32;
-  Shape shape;                        // [rows, ...]
+  Shape shape;                          // [rows, ...]
   std::vector<std::ptrdiff_t> strides;  // bytes, one per axis
 
   /// True when row r starts at data + r * row_bytes and is dense, in the wanted dtype.
@@ -39,11 +39,11 @@ class Gatherer {
 
   const char* data_;
   std::ptrdiff_t row_stride_;
-  Shape outer_;                          // axes before the innermost run
+  Shape outer_;  // axes before the innermost run
   std::vector<std::ptrdiff_t> outer_strides_;
-  std::int64_t run_ = 1;                 // elements of the innermost run
+  std::int64_t run_ = 1;  // elements of the innermost run
   std::ptrdiff_t run_stride_ = 0;
-  std::size_t out_size_;                 // bytes of one element of the input
+  std::size_t out_size_;  // bytes of one element of the input
   std::size_t row_bytes_;
   Run copy_;
 };

@@ -15,7 +15,8 @@ namespace {
 /// NABI_DEBUG=graph,passes,memory,steps prints stages to standard error.
 bool debug(const char* stage) {
   const char* wanted = std::getenv("NABI_DEBUG");
-  return wanted != nullptr && ("," + std::string(wanted) + ",").find("," + std::string(stage) + ",") != std::string::npos;
+  return wanted != nullptr &&
+         ("," + std::string(wanted) + ",").find("," + std::string(stage) + ",") != std::string::npos;
 }
 
 void show(const char* stage, const std::string& title, const std::string& text) {
@@ -30,12 +31,18 @@ void store(char* to, double value) {
 
 void store(DType dtype, char* to, double value) {
   switch (dtype) {
-    case DType::f32: return store<float>(to, value);
-    case DType::f64: return store<double>(to, value);
-    case DType::i32: return store<std::int32_t>(to, value);
-    case DType::i64: return store<std::int64_t>(to, value);
-    case DType::boolean: return store<std::uint8_t>(to, value != 0 ? 1 : 0);
-    case DType::u8: return store<std::uint8_t>(to, value);
+    case DType::f32:
+      return store<float>(to, value);
+    case DType::f64:
+      return store<double>(to, value);
+    case DType::i32:
+      return store<std::int32_t>(to, value);
+    case DType::i64:
+      return store<std::int64_t>(to, value);
+    case DType::boolean:
+      return store<std::uint8_t>(to, value != 0 ? 1 : 0);
+    case DType::u8:
+      return store<std::uint8_t>(to, value);
   }
 }
 
@@ -114,11 +121,16 @@ void Program::place_constants() {
 char* Program::address(ValueId id) const {
   const passes::Place& place = plan_.values[id];
   switch (place.kind) {
-    case passes::Place::kArena: return base_ + place.offset;
-    case passes::Place::kVariable: return variables_[place.at]->data();
-    case passes::Place::kConstant: return constants_.data() + constant_offsets_[place.at];
-    case passes::Place::kFeed: return feeds_[place.at];
-    case passes::Place::kNowhere: break;
+    case passes::Place::kArena:
+      return base_ + place.offset;
+    case passes::Place::kVariable:
+      return variables_[place.at]->data();
+    case passes::Place::kConstant:
+      return constants_.data() + constant_offsets_[place.at];
+    case passes::Place::kFeed:
+      return feeds_[place.at];
+    case passes::Place::kNowhere:
+      break;
   }
   throw InternalError(concat("value %", id, " has no place"));
 }
@@ -161,25 +173,26 @@ void Program::bind(char* base) {
 std::int64_t Program::run(const RunRequest& request) { return Run(*this, request).go(); }
 
 void Program::report(std::int64_t step) {
-  const auto first = std::find_if(faults_.begin(), faults_.end(), [](const cpu::Fault& fault) { return fault.claimed != 0; });
+  const auto first =
+      std::find_if(faults_.begin(), faults_.end(), [](const cpu::Fault& fault) { return fault.claimed != 0; });
   check<InternalError>(first != faults_.end(), "a run stopped without a fault");
   const cpu::Fault fault = *first;
   const StepInfo& info = steps_[static_cast<std::size_t>(first - faults_.begin())];
   std::fill(faults_.begin(), faults_.end(), cpu::Fault{});  // several steps may have found the same bad data
-  throw ValueError(concat(info.name, ": requires integers from 0 to ", fault.bound - 1, ", got ", fault.value, " in step ",
-                          step, info.layer.empty() ? "" : " (layer \"" + info.layer + "\")"));
+  throw ValueError(concat(info.name, ": requires integers from 0 to ", fault.bound - 1, ", got ", fault.value,
+                          " in step ", step, info.layer.empty() ? "" : " (layer \"" + info.layer + "\")"));
 }
 
 std::string Program::text() const {
   std::string out = graph_.text();
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const StepInfo& step = steps_[s];
-    out += concat("step ", s, ": ", step.name, ", ", step.phases, step.phases == 1 ? " phase, " : " phases, ", step.tasks,
-                  step.tasks == 1 ? " task, about " : " tasks, about ", static_cast<std::int64_t>(step.cost), " ns",
-                  step.layer.empty() ? "" : "  // " + step.layer, "\n");
+    out += concat("step ", s, ": ", step.name, ", ", step.phases, step.phases == 1 ? " phase, " : " phases, ",
+                  step.tasks, step.tasks == 1 ? " task, about " : " tasks, about ",
+                  static_cast<std::int64_t>(step.cost), " ns", step.layer.empty() ? "" : "  // " + step.layer, "\n");
   }
-  out += concat("arena: ", plan_.arena_bytes, " bytes; scratch: ", scratch_, " bytes per thread; copies: ",
-                plan_.copies.size(), "\n");
+  out += concat("arena: ", plan_.arena_bytes, " bytes; scratch: ", scratch_,
+                " bytes per thread; copies: ", plan_.copies.size(), "\n");
   return out;
 }
 

@@ -23,13 +23,13 @@ struct Result {
 
 /// What one run does.
 struct RunRequest {
-  std::vector<Feed> feeds;             // by input index
+  std::vector<Feed> feeds;              // by input index
   const std::int64_t* index = nullptr;  // row numbers in order of use; null: 0, 1, 2, ...
-  std::int64_t rows = 0;               // rows a step takes
-  std::vector<Result> results;         // by output; empty: outputs are dropped
-  std::int64_t first = 0;              // steps [first, last)
+  std::int64_t rows = 0;                // rows a step takes
+  std::vector<Result> results;          // by output; empty: outputs are dropped
+  std::int64_t first = 0;               // steps [first, last)
   std::int64_t last = 1;
-  double seconds = 0;                  // return after the step in which this time has passed; 0: no limit
+  double seconds = 0;  // return after the step in which this time has passed; 0: no limit
 };
 
 /// One node as listed in text(): its name and what it costs.
@@ -90,14 +90,14 @@ class Program {
   std::vector<std::vector<char*>> pointers_;      // by step: inputs, outputs, workspace
   std::vector<cpu::Fault> faults_;                // by step
   std::vector<BoundPhase> phases_;
-  std::vector<ValueId> inputs_;                   // by input index, kNone where the graph does not use it
-  std::vector<char*> feeds_;                      // by input index: where this step's rows lie
+  std::vector<ValueId> inputs_;                            // by input index, kNone where the graph does not use it
+  std::vector<char*> feeds_;                               // by input index: where this step's rows lie
   std::vector<std::pair<std::size_t, char**>> feed_uses_;  // input index -> operand that reads it
   Buffer constants_;
-  std::vector<std::int64_t> constant_offsets_;    // by value id
-  std::size_t scratch_ = 0;                       // bytes per worker
-  char* base_ = nullptr;                          // arena address the pointers are for
-  std::atomic<std::uint64_t> sharers_{0};         // a bit per worker
+  std::vector<std::int64_t> constant_offsets_;  // by value id
+  std::size_t scratch_ = 0;                     // bytes per worker
+  char* base_ = nullptr;                        // arena address the pointers are for
+  std::atomic<std::uint64_t> sharers_{0};       // a bit per worker
 };
 
 }  // namespace nabi

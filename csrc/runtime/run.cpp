@@ -10,9 +10,9 @@
 namespace nabi {
 namespace {
 
-constexpr double kShareCost = 3000;      // ns below which a phase stays on one worker: a barrier costs about 300
-constexpr double kRegionCost = 100000;   // ns below which a run opens no parallel region: a sleeping team wakes slowly
-constexpr double kClaimCost = 5000;      // ns of work a worker claims at a time, where the tasks are smaller
+constexpr double kShareCost = 3000;     // ns below which a phase stays on one worker: a barrier costs about 300
+constexpr double kRegionCost = 100000;  // ns below which a run opens no parallel region: a sleeping team wakes slowly
+constexpr double kClaimCost = 5000;     // ns of work a worker claims at a time, where the tasks are smaller
 constexpr auto kSlice = std::chrono::milliseconds(100);  // the team is handed to other callers after this
 constexpr std::int64_t kGatherBytes = 16384;
 
@@ -69,7 +69,8 @@ void Run::gather(const cpu::Args& args, std::int64_t first, std::int64_t last, c
   const GatherJob& job = *static_cast<const GatherJob*>(args.params);
   const std::int64_t from = first * job.task_rows;
   const std::int64_t rows = std::min(last * job.task_rows, job.rows) - from;
-  (*job.gather)(job.index, job.first + from, rows, args.ptr[0] + from * static_cast<std::int64_t>(job.gather->row_bytes()));
+  (*job.gather)(job.index, job.first + from, rows,
+                args.ptr[0] + from * static_cast<std::int64_t>(job.gather->row_bytes()));
 }
 
 void Run::make_groups() {
@@ -104,9 +105,9 @@ std::int64_t Run::go() {
   if (step_ >= request_.last) return step_;
   program_.sharers_.store(0);
   const auto start = Clock::now();
-  deadline_ = request_.seconds > 0 ? start + std::chrono::duration_cast<Clock::duration>(
-                                                 std::chrono::duration<double>(request_.seconds))
-                                   : Clock::time_point::max();
+  deadline_ = request_.seconds > 0
+                  ? start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(request_.seconds))
+                  : Clock::time_point::max();
   do {
     stop_ = false;
     slice_end_ = std::min(deadline_, Clock::now() + kSlice);

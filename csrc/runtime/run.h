@@ -36,7 +36,7 @@ class Run {
   struct GatherJob {
     const Gatherer* gather;
     const std::int64_t* index;
-    std::int64_t first;      // row, or position in index
+    std::int64_t first;  // row, or position in index
     std::int64_t rows;
     std::int64_t task_rows;
   };
@@ -58,13 +58,13 @@ class Run {
   std::vector<Gatherer> gatherers_;
   std::vector<GatherJob> jobs_;
   std::vector<char*> job_pointers_;
-  std::vector<std::size_t> direct_;            // feeds read where they lie
-  std::vector<Program::BoundPhase> phases_;    // gathering, then the program's
+  std::vector<std::size_t> direct_;          // feeds read where they lie
+  std::vector<Program::BoundPhase> phases_;  // gathering, then the program's
   std::vector<Group> groups_;
   std::deque<std::atomic<std::int64_t>> next_task_;  // by group
   Barrier barrier_;
   std::int64_t step_ = 0;
-  bool stop_ = false;                          // written by worker 0 between barriers
+  bool stop_ = false;  // written by worker 0 between barriers
   bool fault_ = false;
   Clock::time_point deadline_;
   Clock::time_point slice_end_;

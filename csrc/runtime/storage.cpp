@@ -11,7 +11,8 @@ Buffer::Buffer(std::size_t bytes, const char* what) : data_(static_cast<char*>(a
 
 Buffer::~Buffer() { release(data_, size_); }
 
-Buffer::Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+Buffer::Buffer(Buffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(data_, other.data_);

@@ -25,7 +25,18 @@ _add((5,), "Dense", units=3)
 _add((5,), "Dense", units=3, use_bias=False, activation="tanh")
 _add((4, 5), "Dense", units=3, activation="relu")
 _add((2, 3, 5), "Dense", units=1, activation="sigmoid")
-for _name in ("elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "log_softmax", "mish", "relu", "relu6"):
+for _name in (
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_sigmoid",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+):
     _add((5,), "Activation", activation=_name)
 for _name in ("selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh", "hard_silu", "celu"):
     _add((5,), "Activation", activation=_name)
@@ -98,6 +109,9 @@ _add((4, 5), "Permute", dims=(2, 1))
 _add((5,), "RepeatVector", n=3)
 _add(IMAGE, "ZeroPadding2D", padding=((1, 2), (0, 3)))
 _add(IMAGE, "ZeroPadding2D", padding=1, data_format="channels_first")
+_add(IMAGE, "UpSampling2D")
+_add(IMAGE, "UpSampling2D", size=(3, 1))
+_add(IMAGE, "UpSampling2D", size=2, data_format="channels_first")
 _add((5,), "Identity")
 
 
@@ -218,6 +232,8 @@ def test_batch_normalization_training(case: str) -> None:
         ("AveragePooling2D", {"pool_size": 2, "padding": "full"}, IMAGE),
         ("Reshape", {"target_shape": (5, 5)}, IMAGE),
         ("Reshape", {"target_shape": (-1, 5)}, IMAGE),
+        ("UpSampling2D", {"size": 0}, IMAGE),
+        ("UpSampling2D", {"interpolation": "cubic"}, IMAGE),
         ("Dense", {"units": 0}, (4,)),
         ("Dense", {"units": 2, "activation": "nothing"}, (4,)),
         ("Dense", {"units": 2, "kernel_initializer": "nothing"}, (4,)),
@@ -250,7 +266,10 @@ def test_dropout_in_training() -> None:
 _CHAIN = st.lists(
     st.one_of(
         st.builds(
-            lambda f, k, s, p, a: ("Conv2D", {"filters": f, "kernel_size": k, "strides": s, "padding": p, "activation": a}),
+            lambda f, k, s, p, a: (
+                "Conv2D",
+                {"filters": f, "kernel_size": k, "strides": s, "padding": p, "activation": a},
+            ),
             st.integers(1, 9),
             st.tuples(st.integers(1, 3), st.integers(1, 3)),
             st.integers(1, 2),

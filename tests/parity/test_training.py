@@ -1,4 +1,4 @@
-"""fit, evaluate and train_on_batch: histories, names, order and weights equal Keras's for losses, optimizers, metrics."""
+"""fit, evaluate, train_on_batch: histories, names, order and weights equal Keras's, for every loss and optimizer."""
 
 from __future__ import annotations
 
@@ -386,9 +386,9 @@ def test_callbacks_see_the_same() -> None:
     for out, side in zip(seen, (keras, nabi), strict=True):
 
         def record(name: str, out: list[Any]) -> Callable[..., None]:
-            def hook(self: Any, *arguments: Any) -> None:
-                logs = arguments[-1] if arguments else None
-                out.append((name, *arguments[:-1], sorted(logs) if isinstance(logs, dict) else logs))
+            def hook(self: Any, number: Any = None, logs: Any = None) -> None:
+                first = sorted(number) if isinstance(number, dict) else number
+                out.append((name, first, sorted(logs) if isinstance(logs, dict) else logs))
 
             return hook
 

@@ -45,7 +45,7 @@ from nabi.layers.pooling import (
 )
 from nabi.layers.preprocessing import Rescaling
 from nabi.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
-from nabi.layers.reshaping import Flatten, Permute, RepeatVector, Reshape, ZeroPadding2D
+from nabi.layers.reshaping import Flatten, Permute, RepeatVector, Reshape, UpSampling2D, ZeroPadding2D
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
@@ -124,6 +124,7 @@ __all__ = [
     "Reshape",
     "Softmax",
     "Subtract",
+    "UpSampling2D",
     "Wrapper",
     "ZeroPadding2D",
     "add",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from nabi import activations, constraints, initializers, ops, regularizers
 from nabi.layers.arguments import Shape
 from nabi.layers.input_spec import InputSpec

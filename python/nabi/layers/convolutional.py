@@ -66,7 +66,8 @@ class BaseConv(Layer):
         if filters is not None:
             filters = standardize_count(
                 filters,
-                f"Invalid value for argument `filters`. Expected a strictly positive value. Received filters={filters}.",
+                "Invalid value for argument `filters`. Expected a strictly positive value. "
+                f"Received filters={filters}.",
             )
         self.filters = filters
         self.groups = groups

@@ -27,7 +27,6 @@ class Rescaling(Layer):
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
-        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         dtype = self.compute_dtype

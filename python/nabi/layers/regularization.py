@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from nabi import ops, random, regularizers
 from nabi.layers.arguments import Shape
 from nabi.layers.layer import Layer

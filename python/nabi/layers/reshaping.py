@@ -12,6 +12,8 @@ from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
 from nabi.trace import KerasTensor
 
+_INTERPOLATIONS = ("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
+
 
 class _Rearranging(Layer):
     """A layer whose output has the input's dtype, whatever the layer's own."""
@@ -31,7 +33,6 @@ class Flatten(_Rearranging):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
-        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         shape = tuple(inputs.shape)
@@ -92,7 +93,6 @@ class Permute(_Rearranging):
                 f"consecutive and start from 1. Received dims={dims}"
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
-        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         return ops.transpose(inputs, axes=(0, *self.dims))
@@ -119,7 +119,6 @@ class RepeatVector(Layer):
             raise ValueError(f"Argument `n` should be a positive integer. Received: n={n}")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
-        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         batch, features = inputs.shape
@@ -161,7 +160,6 @@ class ZeroPadding2D(_Rearranging):
                 f"Received: padding={padding}."
             )
         self.input_spec = InputSpec(ndim=4)
-        self._build_at_init()
 
     def _widths(self) -> tuple[tuple[int, int], ...]:
         if self.data_format == "channels_first":
@@ -177,3 +175,59 @@ class ZeroPadding2D(_Rearranging):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
+
+
+class UpSampling2D(_Rearranging):
+    """Repeats the rows and columns of images `(batch, height, width, channels)`.
+
+    Args:
+        size: how often each row and each column stands in the output; one int for both.
+        data_format: "channels_last", "channels_first", or None for the global setting.
+        interpolation: "nearest".
+
+    Raises:
+        ValueError: a factor that is no positive int, or an unknown interpolation.
+        NotImplementedError: a smooth interpolation.
+    """
+
+    def __init__(
+        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.size = standardize_tuple(size, 2, "size")
+        self.interpolation = interpolation.lower()
+        if self.interpolation not in _INTERPOLATIONS:
+            raise ValueError(
+                f"Argument `interpolation` must be one of {_INTERPOLATIONS}. Received: interpolation={interpolation}"
+            )
+        if self.interpolation != "nearest":
+            raise NotImplementedError(
+                f"UpSampling2D repeats rows and columns: `interpolation` must be 'nearest'. Received: {interpolation}"
+            )
+        self.input_spec = InputSpec(ndim=4)
+
+    def call(self, inputs: Any) -> Any:
+        # One broadcast for both axes: the images are written once, and their gradient is one sum.
+        rows, columns = self.size
+        if self.data_format == "channels_first":
+            batch, channels, height, width = inputs.shape
+            apart, wide = (batch, channels, height, 1, width, 1), (batch, channels, height, rows, width, columns)
+        else:
+            batch, height, width, channels = inputs.shape
+            apart, wide = (batch, height, 1, width, 1, channels), (batch, height, rows, width, columns, channels)
+        repeated = ops.broadcast_to(ops.reshape(inputs, apart), wide)
+        return ops.reshape(repeated, self.compute_output_shape(inputs.shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        axes = (2, 3) if self.data_format == "channels_first" else (1, 2)
+        factors = dict(zip(axes, self.size, strict=True))
+        return tuple(None if dim is None else dim * factors.get(axis, 1) for axis, dim in enumerate(input_shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "data_format": self.data_format,
+            "interpolation": self.interpolation,
+        }

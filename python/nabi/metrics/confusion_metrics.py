@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from nabi import ops
-from nabi.losses.loss import squeeze_or_expand_to_same_rank
 from nabi.metrics.metric import Metric
-
-_LOWEST = -1e10  # threshold and filler that any prediction among the top k exceeds
-
-
-def _threshold_list(thresholds: Any, default: float) -> list[float]:
-    """One threshold or several as a list; the default for None."""
-    found = [default] if thresholds is None else thresholds
-    found = list(found) if isinstance(found, list | tuple) else [found]
-    if thresholds is not None:
-        invalid = [t for t in found if t is None or t < 0 or t > 1]
-        if invalid:
-            raise ValueError(f"Threshold values must be in [0, 1]. Received: {invalid}")
-    return found
+from nabi.metrics.metrics_utils import (
+    LOWEST,
+    ConfusionMatrix,
+    is_evenly_distributed_thresholds,
+    parse_init_thresholds,
+    update_confusion_matrix_variables,
+)
 
 
 class _Counts(Metric):
@@ -46,41 +39,22 @@ class _Counts(Metric):
         self.init_thresholds = thresholds
         self.top_k = top_k
         self.class_id = class_id
-        self.thresholds = _threshold_list(thresholds, 0.5 if top_k is None else _LOWEST)
+        self.thresholds = parse_init_thresholds(thresholds, 0.5 if top_k is None else LOWEST)
+        self._evenly = is_evenly_distributed_thresholds(self.thresholds)
         self._cells = {cell: self.add_variable((len(self.thresholds),), "zeros", name=cell) for cell in cells}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch: targets 0 and 1, predictions of the same shape. Ranks are matched."""
-        dtype = next(iter(self._cells.values())).dtype
-        y_pred, y_true = squeeze_or_expand_to_same_rank(ops.cast(y_pred, dtype), ops.cast(y_true, dtype))
-        if sample_weight is not None:
-            sample_weight = ops.expand_dims(ops.cast(sample_weight, dtype), axis=-1)
-            _, sample_weight = squeeze_or_expand_to_same_rank(y_true, sample_weight, expand_rank_1=False)
-        if self.top_k is not None:
-            _, places = ops.top_k(y_pred, self.top_k)
-            chosen = ops.sum(ops.one_hot(places, y_pred.shape[-1], dtype=dtype), axis=-2)
-            y_pred = ops.where(ops.greater(chosen, 0.0), y_pred, _LOWEST)
-        if self.class_id is not None:
-            if len(y_pred.shape) == 1:
-                raise ValueError(
-                    "When class_id is provided, y_pred must be a 2D array with shape (num_samples, num_classes), found "
-                    f"shape: {tuple(y_pred.shape)}"
-                )
-            y_true = y_true[..., self.class_id : self.class_id + 1]
-            y_pred = y_pred[..., self.class_id : self.class_id + 1]
-        weight = ops.ones_like(y_pred)
-        if sample_weight is not None:
-            weight = ops.broadcast_to(sample_weight, y_pred.shape)
-
-        weight = ops.reshape(weight, (1, -1))
-        label = ops.reshape(ops.not_equal(y_true, 0.0), (1, -1))
-        column = ops.reshape(ops.convert_to_tensor(self.thresholds, dtype=dtype), (-1, 1))
-        above = ops.greater(ops.reshape(y_pred, (1, -1)), column)  # [thresholds, elements]
-        zero = ops.zeros_like(weight)
-        for cell, variable in self._cells.items():
-            of_label = ops.where(label, weight, zero) if cell in _ACTUAL else ops.where(label, zero, weight)
-            hit = above if cell.endswith("positives") else ops.logical_not(above)
-            variable.assign_add(ops.sum(ops.where(hit, of_label, zero), axis=1))
+        update_confusion_matrix_variables(
+            {ConfusionMatrix[cell.upper()]: variable for cell, variable in self._cells.items()},
+            y_true,
+            y_pred,
+            self.thresholds,
+            top_k=self.top_k,
+            class_id=self.class_id,
+            sample_weight=sample_weight,
+            thresholds_distributed_evenly=self._evenly,
+        )
 
     def _scalar(self, values: Any) -> Any:
         """Without the axis of thresholds where there is one."""
@@ -94,9 +68,6 @@ class _Counts(Metric):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "thresholds": self.init_thresholds}
-
-
-_ACTUAL = ("true_positives", "false_negatives")  # the cells whose target is 1
 
 
 class _OneCount(_Counts):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
 from nabi.layers.input_layer import InputLayer
 from nabi.layers.layer import Layer
 from nabi.models.functional import adjusted_input

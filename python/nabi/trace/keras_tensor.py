@@ -5,12 +5,16 @@ Source of the names and of the messages: Keras 3.15 `KerasTensor`, `Node`, `Oper
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple, NoReturn
 
 from nabi import dtypes, tree
 from nabi.names import auto_name
 from nabi.trace.operators import Operators, call_op
 from nabi.trace.variable import standardize_shape
+
+
+_numbers = itertools.count()
 
 
 class KerasHistory(NamedTuple):
@@ -183,6 +187,7 @@ class Node:
         arguments: the arguments.
         outputs: flat list of what came out.
         is_input: whether there were no symbolic arguments.
+        number: grows from node to node, so that it orders calls by when they were made.
     """
 
     def __init__(
@@ -193,6 +198,7 @@ class Node:
         outputs: Any = None,
     ) -> None:
         self.operation = operation
+        self.number = next(_numbers)
         self.arguments = Arguments(call_args or (), call_kwargs or {})
         self.outputs: list[KerasTensor] = [] if outputs is None else tree.flatten(outputs)
         for x in self.outputs:

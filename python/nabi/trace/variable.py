@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -125,6 +127,11 @@ class Variable(Operators):
                     f"shape={full} for variable path='{self._path}'"
                 )
             name = dtypes.core_dtype(dtype)
+            size = math.prod(dim for dim in full if dim is not None) * dtypes.numpy_dtype(name).itemsize
+            if size > sys.maxsize:  # NumPy's arrays end there; smaller ones fail when they are allocated
+                raise MemoryError(
+                    f"out of memory: cannot allocate {size / 2**30:.2f} GiB for variable '{self._path}' of shape {full}"
+                )
             value = np.asarray(initializer(full, dtype=name), dtypes.numpy_dtype(name), order="C")
             if value.shape != full:
                 raise ValueError(
