@@ -35,17 +35,27 @@ NABI_OPERATOR(Mask, !=, ne(a.v, b.v))
 NABI_INLINE Floats operator-(Floats a) { return -a.v; }
 NABI_INLINE Floats select(Mask m, Floats a, Floats b) { return select(m, a.v, b.v); }
 
-#define NABI_FUNCTION(name) \
-  NABI_INLINE Floats name(Floats a) { return name(a.v); }
-NABI_FUNCTION(abs)
-NABI_FUNCTION(sqrt)
-NABI_FUNCTION(floor) NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log)
-    NABI_FUNCTION(log1p) NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sigmoid) NABI_FUNCTION(softplus)
-        NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
+#define NABI_FUNCTION(name)                               \
+  NABI_INLINE Floats name(Floats a) { return name(a.v); } \
+  static_assert(true)
+NABI_FUNCTION(abs);
+NABI_FUNCTION(sqrt);
+NABI_FUNCTION(floor);
+NABI_FUNCTION(ceil);
+NABI_FUNCTION(rint);
+NABI_FUNCTION(exp);
+NABI_FUNCTION(expm1);
+NABI_FUNCTION(log);
+NABI_FUNCTION(log1p);
+NABI_FUNCTION(tanh);
+NABI_FUNCTION(erf);
+NABI_FUNCTION(sigmoid);
+NABI_FUNCTION(softplus);
+NABI_FUNCTION(sin);
+NABI_FUNCTION(cos);
+NABI_FUNCTION(tan);
 #undef NABI_FUNCTION
-            NABI_INLINE Floats max(Floats a, Floats b) {
-  return max(a.v, b.v);
-}
+NABI_INLINE Floats max(Floats a, Floats b) { return max(a.v, b.v); }
 NABI_INLINE Floats maximum(Floats a, Floats b) { return maximum(a.v, b.v); }
 NABI_INLINE Floats minimum(Floats a, Floats b) { return minimum(a.v, b.v); }
 NABI_INLINE Floats pow(Floats a, Floats b) { return pow(a.v, b.v); }

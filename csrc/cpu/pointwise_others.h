@@ -115,16 +115,24 @@ struct Number {
   }
 };
 
-#define NABI_FUNCTION(name) \
-  NABI_INLINE Number<double> name(Number<double> a) { return __builtin_##name(a.v); }
-NABI_FUNCTION(sqrt)
-NABI_FUNCTION(floor)
-NABI_FUNCTION(ceil) NABI_FUNCTION(rint) NABI_FUNCTION(exp) NABI_FUNCTION(expm1) NABI_FUNCTION(log) NABI_FUNCTION(log1p)
-    NABI_FUNCTION(tanh) NABI_FUNCTION(erf) NABI_FUNCTION(sin) NABI_FUNCTION(cos) NABI_FUNCTION(tan)
+#define NABI_FUNCTION(name)                                                           \
+  NABI_INLINE Number<double> name(Number<double> a) { return __builtin_##name(a.v); } \
+  static_assert(true)
+NABI_FUNCTION(sqrt);
+NABI_FUNCTION(floor);
+NABI_FUNCTION(ceil);
+NABI_FUNCTION(rint);
+NABI_FUNCTION(exp);
+NABI_FUNCTION(expm1);
+NABI_FUNCTION(log);
+NABI_FUNCTION(log1p);
+NABI_FUNCTION(tanh);
+NABI_FUNCTION(erf);
+NABI_FUNCTION(sin);
+NABI_FUNCTION(cos);
+NABI_FUNCTION(tan);
 #undef NABI_FUNCTION
-        NABI_INLINE Number<double> sigmoid(Number<double> a) {
-  return 1.0 / (1.0 + __builtin_exp(-a.v));
-}
+NABI_INLINE Number<double> sigmoid(Number<double> a) { return 1.0 / (1.0 + __builtin_exp(-a.v)); }
 NABI_INLINE Number<double> softplus(Number<double> a) {
   return (a.v < 0 ? 0.0 : a.v) + __builtin_log1p(__builtin_exp(-__builtin_fabs(a.v)));
 }

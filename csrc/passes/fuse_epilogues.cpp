@@ -73,6 +73,7 @@ class Fuser {
 
   void match(int n) {
     const Node& producer = node(n);
+    if (!is_float(graph_.type(producer.first).dtype)) return;  // integer products have no epilogues
     Epilogue epilogue;
     epilogue.result = producer.first;
     epilogue.at = n;
@@ -144,7 +145,8 @@ class Fuser {
     const ValueId source = dy_node.op->name == "reshape" ? dy_node.inputs[0] : dy;  // a Dense on rank 3 flattens dy
     for (ValueId candidate : {dy, source}) {
       for (int m : users_[candidate]) {
-        if (m == kEnd || !sums_rows(node(m)) || absorbed_.count(m) != 0) continue;
+        const bool taken = absorbed_.count(m) != 0 || merged_.count(m) != 0;  // by another product of the same dy
+        if (m == kEnd || taken || !sums_rows(node(m))) continue;
         epilogue.bias_sum = node(m).first;
         epilogue.at = std::min(n, m);
         for (ValueId id : producer.inputs) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from nabi import _core
@@ -170,8 +171,6 @@ def test_gradients_of_gradients():
     first = graph.gradients([y], [x])[0]
     second = graph.gradients([first], [x])[0]
     graph.set_outputs([first, second])
-    import numpy as np
-
     one, two = _core.Program(graph, []).call([np.array([1.0, 2.0, 3.0])])
     assert one.tolist() == [3, 12, 27] and two.tolist() == [6, 12, 18]
 
@@ -194,3 +193,36 @@ def test_upstream_must_fit():
         graph.gradients([y], [x], [u, u])
     with pytest.raises(TypeError, match="requires floating-point variables, got int32"):
         graph.gradients([y], [graph.input(2, "int32", (2,))])
+
+
+def test_one_bias_gradient_beside_two_weight_gradients():
+    """x1 @ w1 + x2 @ w2 + b: one of two weight gradients with the same dy brings the bias's along."""
+    graph = _core.Graph()
+    x1, x2 = graph.input(0, "float32", (4, 3)), graph.input(1, "float32", (4, 2))
+    w1, w2 = graph.variable(0, "float32", (3, 5)), graph.variable(1, "float32", (2, 5))
+    b = graph.variable(2, "float32", (5,))
+    y = graph.add("add", [graph.add("matmul", [x1, w1])[0], graph.add("matmul", [x2, w2])[0]])[0]
+    y = graph.add("tanh", [graph.add("add", [y, b])[0]])[0]
+    graph.set_outputs(graph.gradients([graph.add("reduce_sum", [y], {"axes": [0, 1]})[0]], [w1, w2, b]))
+    fused = graph.simplified().fused()
+    assert sorted(flags(fused, "matmul"))[-2:] == [["bias_grad", "transpose_a"], ["transpose_a"]]
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=s).astype("float32") for s in ((3, 5), (2, 5), (5,), (4, 3), (4, 2))]
+    variables = [_core.Variable("float32", a.shape) for a in arrays[:3]]
+    for variable, array in zip(variables, arrays[:3], strict=True):
+        variable.write(array)
+    d1, d2, db = _core.Program(graph, variables).call(arrays[3:])
+    dy = 1 - np.tanh(arrays[3] @ arrays[0] + arrays[4] @ arrays[1] + arrays[2]) ** 2
+    np.testing.assert_allclose(d1, arrays[3].T @ dy, rtol=1e-5)
+    np.testing.assert_allclose(d2, arrays[4].T @ dy, rtol=1e-5)
+    np.testing.assert_allclose(db, dy.sum(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32"])
+def test_products_of_other_dtypes_with_bias_and_relu(dtype):
+    graph = _core.Graph()
+    x, w, b = (graph.input(i, dtype, s) for i, s in enumerate([(4, 3), (3, 2), (2,)]))
+    y = graph.add("relu", [graph.add("add", [graph.add("matmul", [x, w])[0], b])[0]])[0]
+    graph.set_outputs([y])
+    arrays = [np.arange(-6, 6).reshape(4, 3).astype(dtype), np.ones((3, 2), dtype), np.array([1, -1], dtype)]
+    assert np.array_equal(_core.Program(graph, []).call(arrays)[0], np.maximum(arrays[0] @ arrays[1] + arrays[2], 0))

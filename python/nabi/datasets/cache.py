@@ -66,8 +66,8 @@ def cached(names: Sequence[str], origin: str, read: Callable[[Path], T], fetch: 
     except OSError as error:
         message = (
             f"{names[0]} is in none of {', '.join(str(folder) for folder in folders)}, and it cannot be downloaded: "
-            f"{error}. Without a network, put the file from {origin} at {folders[0] / names[0]} (NABI_HOME names "
-            "another folder)."
+            f"{error}. Without a network, put {origin} (unpacked, if it is an archive) at {folders[0] / names[0]} "
+            "(NABI_HOME names another folder)."
         )
         if refused:
             message += f" Refused: {'; '.join(refused)}."
