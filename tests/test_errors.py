@@ -97,7 +97,7 @@ def test_labels_out_of_range():
         wrong = labels.copy()
         wrong[13] = bad
         before = model.get_weights()
-        with pytest.raises(ValueError, match=rf"requires integers from 0 to 2, got {bad}"):
+        with pytest.raises(ValueError, match=rf"requires labels from 0 to 2, got {bad}"):
             model.fit(X, wrong, batch_size=20, verbose=0)
         for a, b in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -126,6 +126,10 @@ def test_python_lists(model):
         model.predict("data")
     with pytest.raises(ValueError, match="Unrecognized data type: x=3"):
         model.predict(3)
+    with pytest.raises(ValueError, match="Unrecognized data type: x=.*numpy.float32"):
+        model.predict(np.float32(3))
+    with pytest.raises(ValueError, match="Unrecognized data type: y=.*of type <class 'list'>"):
+        model.fit(X, list(np.arange(20)))
 
 
 def test_no_samples(model):
@@ -137,7 +141,7 @@ def test_no_samples(model):
     with pytest.raises(ValueError, match="The data is empty: `x` yields no batches."):
         model.fit(iter(()))
     with pytest.raises(ValueError, match="must have an axis of samples"):
-        model.predict(np.float32(3))
+        model.predict(np.array(3.0))
 
 
 @pytest.mark.parametrize(

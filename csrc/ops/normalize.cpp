@@ -176,7 +176,9 @@ void register_normalize(std::vector<OpDef>& table) {
   row("softmax_cross_entropy", 2, 0, {}, cross_entropy_type, cross_entropy_gradient, {});
   row("softmax_cross_entropy_grad", 3, 0, {}, cross_entropy_grad_type, cross_entropy_grad_gradient, {0});
   row("sparse_softmax_cross_entropy", 2, kFaults, {}, sparse_type, sparse_gradient, {});
+  table.back().checked = "labels";
   row("sparse_softmax_cross_entropy_grad", 3, kFaults, {}, sparse_grad_type, nullptr, {0});
+  table.back().checked = "labels";
 }
 
 }  // namespace nabi::ops

@@ -177,9 +177,11 @@ void Program::report(std::int64_t step) {
       std::find_if(faults_.begin(), faults_.end(), [](const cpu::Fault& fault) { return fault.claimed != 0; });
   check<InternalError>(first != faults_.end(), "a run stopped without a fault");
   const cpu::Fault fault = *first;
-  const StepInfo& info = steps_[static_cast<std::size_t>(first - faults_.begin())];
+  const auto at = static_cast<std::size_t>(first - faults_.begin());
+  const StepInfo& info = steps_[at];
+  const char* checked = graph_.nodes()[step_nodes_[at]].op->checked;
   std::fill(faults_.begin(), faults_.end(), cpu::Fault{});  // several steps may have found the same bad data
-  throw ValueError(concat(info.name, ": requires integers from 0 to ", fault.bound - 1, ", got ", fault.value,
+  throw ValueError(concat(info.name, ": requires ", checked, " from 0 to ", fault.bound - 1, ", got ", fault.value,
                           " in step ", step, info.layer.empty() ? "" : " (layer \"" + info.layer + "\")"));
 }
 

@@ -16,8 +16,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # comp
 def _fresh_names() -> Iterator[None]:
     from parity.pair import keras, nabi
 
-    keras.utils.clear_session()
-    nabi.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
+    nabi.utils.clear_session(free_memory=False)
     yield
 
 

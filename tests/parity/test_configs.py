@@ -69,8 +69,8 @@ NAMES = {
     "losses": "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy MeanSquaredError "
     "MeanAbsoluteError Huber KLDivergence LogCosh Poisson Hinge CosineSimilarity BinaryFocalCrossentropy",
     "optimizers": "SGD Adam AdamW Adamax Nadam Lamb Lion RMSprop Adagrad Adadelta Ftrl",
-    "initializers": "Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal Identity "
-    "GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal",
+    "initializers": "Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling Identity "
+    "Orthogonal GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal",
     "regularizers": "L1 L2 L1L2",
 }
 OBJECTS = [(kind, name) for kind, names in NAMES.items() for name in names.split()]

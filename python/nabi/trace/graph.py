@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nabi import _core, config, dtypes
+from nabi.trace.pressure import new_variable
 from nabi.trace.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ class Trace:
     Attributes:
         graph: the core's graph.
         scratch: see above.
+        free_size: in a scratch graph, what stands for a dimension that is not known.
+        free_axes: whether others than the first axis of an input are not known.
     """
 
     def __init__(self, scratch: bool = False) -> None:
         self.graph = _core.Graph()
         self.scratch = scratch
+        self.free_size: int | None = None
+        self.free_axes = False
         self._slots: list[Variable | _Constant] = []
         self._slot_of: dict[int, int] = {}  # id(variable) -> slot
         self._bound: list[list[Tensor]] = []  # per slot: the values it had, the current one last
@@ -217,8 +222,7 @@ class _Constant:
     __slots__ = ("_core",)
 
     def __init__(self, value: np.ndarray[Any, Any]) -> None:
-        self._core = _core.Variable(dtypes.NUM_TO_NAME[value.dtype.num], value.shape)
-        self._core.write(value)
+        self._core = new_variable(value)
 
 
 def emit(op: str, *tensors: Tensor, **attrs: Any) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from nabi import _core, dtypes
+from nabi import dtypes
 from nabi.names import auto_name, current_path
 from nabi.trace.eager import Array
 from nabi.trace.graph import current, suspended, to_tensor
 from nabi.trace.operators import Operators, call_op
+from nabi.trace.pressure import new_variable
 from nabi.trace.tensor import Tensor
 
 
@@ -104,8 +105,7 @@ class Variable(Operators):
         self._overwrite_with_gradient = False
         with suspended():
             value = self._initial(initializer, shape, dtype)
-        self._core = _core.Variable(dtypes.NUM_TO_NAME[value.dtype.num], value.shape)
-        self._core.write(value)
+        self._core = new_variable(value)
         self._shape: tuple[int, ...] = value.shape
         self._dtype: str = self._core.dtype
 
@@ -350,8 +350,7 @@ class Variable(Operators):
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
         copied.__dict__.update(self.__dict__)
-        copied._core = _core.Variable(self._dtype, self._shape)
-        copied._core.write(np.array(self._core.view()))
+        copied._core = new_variable(self._core.view())
         return copied
 
     def __reduce__(self) -> Any:
@@ -362,6 +361,5 @@ class Variable(Operators):
 def _restore(kind: type[Variable], state: dict[str, Any], value: np.ndarray[Any, Any]) -> Variable:
     variable = kind.__new__(kind)
     variable.__dict__.update(state)
-    variable._core = _core.Variable(variable._dtype, variable._shape)
-    variable._core.write(value)
+    variable._core = new_variable(value)
     return variable

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nabi import _core, config, ops, tree
-from nabi.trace import Tensor, Trace
+from nabi.trace import Tensor, Trace, pressure
 from nabi.training.feeds import AnyArray, Feeds
 
 _KEPT = 16  # programs a model keeps, the most recently used ones
@@ -87,6 +87,7 @@ class StepCache:
             step = self._steps.get(key)
             if step is None:
                 step = trace_step(model, mode, feeds, rows, self.arena)
+                pressure.note(step.program.arena_bytes)
                 self._steps[key] = step
                 while len(self._steps) > _KEPT:
                     self._steps.popitem(last=False)
