@@ -148,9 +148,7 @@ def main() -> None:
     _core.set_isa(args.isa)
     rows = []
     cost = overhead() * 1e6
-    print(
-        f"{_core.isa()}, {args.threads} thread(s); calling a program takes about {cost:.1f} us of the figures below"
-    )
+    print(f"{_core.isa()}, {args.threads} thread(s); calling a program takes about {cost:.1f} us of the figures below")
     print(f"{'op':<32} {'case':<34} {'us':>10} {'B/cycle':>8} {'flop/cycle':>10} {'peak':>6}")
     for case in course_cases() + table_cases():
         if args.filter not in case[0]:

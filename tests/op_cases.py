@@ -431,7 +431,6 @@ def _batch_norm_grad(d: Draw) -> Sample:
     return [d.array(x.shape), x, gamma, mean, variance], attrs
 
 
-
 def _batch_norm_scale(x: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, Array, Array]:
     """What the rounding errors of the mean come to in each output."""
     _, mean, variance = ref.batch_norm(np.abs(x), gamma, beta, epsilon)

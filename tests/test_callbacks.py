@@ -108,8 +108,11 @@ def test_early_stopping_start_from_epoch():
 
 
 def test_early_stopping_missing_monitor():
-    with pytest.warns(UserWarning, match="Early stopping conditioned on metric `val_loss` which is not available. "
-                      "Available metrics are: accuracy,loss"):
+    with pytest.warns(
+        UserWarning,
+        match="Early stopping conditioned on metric `val_loss` which is not available. "
+        "Available metrics are: accuracy,loss",
+    ):
         play(callbacks.EarlyStopping(), [{"accuracy": 1.0, "loss": 2.0}])
 
 
@@ -240,8 +243,14 @@ def test_model_checkpoint_by_batches(tmp_path):
     x, y = regression(40)
     model = line()
     path = tmp_path / "{epoch}-{batch}.weights.h5"
-    model.fit(x, y, batch_size=8, epochs=2, verbose=0,
-              callbacks=[callbacks.ModelCheckpoint(path, save_weights_only=True, save_freq=3)])
+    model.fit(
+        x,
+        y,
+        batch_size=8,
+        epochs=2,
+        verbose=0,
+        callbacks=[callbacks.ModelCheckpoint(path, save_weights_only=True, save_freq=3)],
+    )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1-3.weights.h5", "2-1.weights.h5", "2-4.weights.h5"]
 
 

@@ -31,7 +31,7 @@ PYTHON_FLOORS = [
     {"_core", "_version"},
     {"config", "dtypes", "names", "tree"},
     {"trace"},
-    {"objects", "dtype_policies"},
+    {"objects", "dtype_policies", "mixed_precision"},
     {"ops", "random"},
     {"activations", "initializers", "regularizers", "constraints"},
     {"layers"},

@@ -141,9 +141,7 @@ def test_bad_data_changes_nothing():
 
     program = build(make)
     y = np.array([0, 1, 1, 7, 0, 0])
-    with pytest.raises(
-        ValueError, match="sparse_softmax_cross_entropy: requires labels from 0 to 1, got 7 in step 1"
-    ):
+    with pytest.raises(ValueError, match="sparse_softmax_cross_entropy: requires labels from 0 to 1, got 7 in step 1"):
         program.run([y], None, 2, [], 0, 3)
     after_one = w.read()
     assert np.all(after_one > 5)

@@ -23,6 +23,7 @@ _MODULES = (
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
@@ -36,6 +37,7 @@ _MODULES = (
 _NAMES = {
     "Array": "trace",
     "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
     "Initializer": "initializers",
     "Input": "layers",
     "InputSpec": "layers",
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
@@ -75,7 +78,7 @@ if TYPE_CHECKING:
         tree,
         utils,
     )
-    from nabi.dtype_policies import DTypePolicy
+    from nabi.dtype_policies import DTypePolicy, FloatDTypePolicy
     from nabi.initializers import Initializer
     from nabi.layers import Input, InputSpec, Layer
     from nabi.losses import Loss
@@ -89,6 +92,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Array",
     "DTypePolicy",
+    "FloatDTypePolicy",
     "Initializer",
     "Input",
     "InputSpec",
@@ -114,6 +118,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "name_scope",
     "ops",

@@ -186,16 +186,16 @@ def is_unsafe_deserialization_enabled() -> bool:
 
 def dtype_policy() -> Any:
     """The policy of layers that are given none."""
-    from nabi import dtype_policies
+    from nabi.dtype_policies.dtype_policy import dtype_policy
 
-    return dtype_policies.dtype_policy()
+    return dtype_policy()
 
 
 def set_dtype_policy(policy: Any) -> None:
     """Sets the policy of layers that are given none: a `DTypePolicy` or its name."""
-    from nabi import dtype_policies
+    from nabi.dtype_policies.dtype_policy import set_dtype_policy
 
-    dtype_policies.set_dtype_policy(policy)
+    set_dtype_policy(policy)
 
 
 def set_num_threads(count: int | None) -> None:

@@ -10,6 +10,7 @@ import base64
 import importlib
 import inspect
 import marshal
+import sys
 import threading
 import types
 import warnings
@@ -20,14 +21,34 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nabi import config as nabi_config
-from nabi.trace import KerasTensor, Tensor, Variable
+from nabi.trace import KerasTensor, OpCall, Tensor, Variable, op_class
 
 _Thing = TypeVar("_Thing")
 
 PLAIN_TYPES = (str, int, float, bool)
 
+#: The modules that give public names to objects.
+_ROOMS = (
+    "activations constraints dtype_policies initializers layers losses metrics models optimizers random regularizers"
+).split()
+
+#: Where Keras defines the operations of its ops; the others are in `numpy`.
+_OP_ROOMS = {
+    "core": "AssociativeScan Cast Cond ConvertToTensor ForiLoop Map SaturateCast Scan Scatter ScatterUpdate Slice "
+    "SliceUpdate StopGradient Switch Unstack VectorizedMap WhileLoop".split(),
+    "linalg": "Cholesky CholeskyInverse Det Eig Eigh Inv LuFactor Norm Qr Solve SolveTriangular Lstsq MatrixRank "
+    "Pinv".split(),
+    "math": "SegmentSum SegmentMax SegmentMin SegmentProd TopK InTopK Logsumexp Rsqrt Erf Erfc Erfinv Logdet".split(),
+    "nn": "Relu Relu6 Sigmoid SparseSigmoid Softplus Softsign SoftShrink SparsePlus Silu Squareplus LogSigmoid "
+    "LeakyRelu HardSigmoid HardSilu Elu Selu Gelu Celu Glu TanhShrink HardTanh HardShrink Threshold Softmax LogSoftmax "
+    "Sparsemax MaxPool AdaptiveMaxPool AveragePool AdaptiveAveragePool Conv DepthwiseConv SeparableConv ConvTranspose "
+    "OneHot BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy MultiHot Moments Normalize "
+    "DotProductAttention".split(),
+}
+
 _public: dict[str, Any] = {}  # "keras.layers.Dense" -> class or function
 _public_names: dict[Any, str] = {}  # the way back, canonical spelling only
+_internal_names: dict[Any, str] = {}  # classes that Keras's files name by where they are defined
 _custom: dict[str, Any] = {}  # "Package>Name" -> class or function
 _custom_names: dict[Any, str] = {}
 
@@ -56,6 +77,14 @@ def export(module: str, *objects: Any, aliases: dict[str, Any] | None = None) ->
         _public_names.setdefault(thing, name)
     for alias, thing in (aliases or {}).items():
         _public[f"{module}.{alias}"] = thing
+
+
+def export_internally(module: str, *objects: Any) -> None:
+    """Gives classes the names that Keras's configs have for its unexported ones: where they are defined there."""
+    for thing in objects:
+        name = f"{module}.{thing.__name__}"
+        _public[name] = thing
+        _internal_names[thing] = name
 
 
 def public_name(thing: Any) -> str | None:
@@ -175,18 +204,21 @@ def serialize_keras_object(obj: Any) -> Any:
 
     inner = _inner_config(obj)
     name = public_name(type(obj))
-    if name is not None:
-        module, class_name = name.rsplit(".", 1)
+    internal = _internal_names.get(type(obj)) or _op_name(obj)
+    if name is not None or internal is not None:
+        module, class_name = (name or internal or "").rsplit(".", 1)
         config: dict[str, Any] = {
             "module": module,
             "class_name": class_name,
             "config": inner,
-            "registered_name": None,
+            "registered_name": None if name is not None else class_name,
         }
     else:
         is_function = isinstance(obj, types.FunctionType)
         module = obj.__module__ if is_function else type(obj).__module__
         registered = None if module == "builtins" else get_registered_name(obj if is_function else type(obj))
+        if is_function and public_name(obj) is not None:
+            module, registered = "builtins", "function"
         config = {
             "module": module,
             "class_name": type(obj).__name__,
@@ -240,6 +272,25 @@ def _serialize_special(obj: Any) -> tuple[Any] | None:
         code = base64.b64encode(marshal.dumps(obj.__code__)).decode("ascii")
         closure = tuple(cell.cell_contents for cell in obj.__closure__) if obj.__closure__ else None
         return ({"class_name": "__lambda__", "config": {"value": [code, obj.__defaults__, closure]}},)
+    return None
+
+
+def _op_name(obj: Any) -> str | None:
+    """The name that Keras's configs have for the call of an op: "keras.src.ops.numpy.Add"."""
+    if not isinstance(obj, OpCall):
+        return None
+    class_name = type(obj).__name__
+    room = next((room for room, names in _OP_ROOMS.items() if class_name in names), "numpy")
+    return f"keras.src.ops.{room}.{class_name}"
+
+
+def _find_op(class_name: str) -> Any:
+    """The operation class of an op by Keras's name of it; None where there is none."""
+    ops = importlib.import_module("nabi.ops")
+    wanted = class_name.lower()
+    for name in dir(ops):
+        if name.replace("_", "") == wanted and hasattr(getattr(ops, name), "__wrapped__"):
+            return op_class(getattr(ops, name))
     return None
 
 
@@ -425,6 +476,14 @@ def _build(config: dict[str, Any], class_name: str, inner: Any, custom: dict[str
     return instance
 
 
+def _load_room(module: str) -> None:
+    """Loads the room whose names "keras.layers" or the like are: rooms load when first used."""
+    parts = module.split(".")
+    room = "models" if len(parts) == 1 or parts[1] == "src" else parts[1]
+    if room in _ROOMS and f"nabi.{room}" not in sys.modules:
+        importlib.import_module(f"nabi.{room}")
+
+
 def _find(name: str, registered: str | None, module: str | None, kind: str, config: Any, custom: dict[str, Any]) -> Any:
     """The class or function that a config names."""
     found = get_registered_object(registered, custom) if registered else None
@@ -433,6 +492,7 @@ def _find(name: str, registered: str | None, module: str | None, kind: str, conf
     if found is not None:
         return found
     if module == "keras" or (module or "").startswith("keras."):
+        _load_room(module or "")
         found = _public.get(f"{module}.{name}")
         if found is not None:
             explicit = config.get("registered_name")
@@ -443,8 +503,12 @@ def _find(name: str, registered: str | None, module: str | None, kind: str, conf
                     f"config. Full object config: {config}"
                 )
             return found
-    if kind == "function" and module in (None, "builtins") and f"keras.activations.{name}" in _public:
-        return _public[f"keras.activations.{name}"]
+        if module is not None and module.startswith("keras.src.ops") and (found := _find_op(name)) is not None:
+            return found
+    if kind == "function" and module in (None, "builtins"):
+        for room in ("activations", "losses", "metrics"):
+            if f"keras.{room}.{name}" in _public:
+                return _public[f"keras.{room}.{name}"]
     if module and module.split(".")[0] == "nabi":
         # Only this package is imported from a config, and only what a config can rebuild is taken from it.
         try:

@@ -61,8 +61,7 @@ class ModelCheckpoint(MonitorCallback):
                 )
         elif not self.filepath.endswith((".keras", ".h5")):
             raise ValueError(
-                "The filepath provided must end in `.keras` (Keras model format). "
-                f"Received: filepath={self.filepath}"
+                f"The filepath provided must end in `.keras` (Keras model format). Received: filepath={self.filepath}"
             )
 
     def _wants_batches(self, mode: str) -> bool:
@@ -115,8 +114,7 @@ class ModelCheckpoint(MonitorCallback):
             return False
         if self.verbose > 0:
             print_msg(
-                f"\nEpoch {epoch + 1}: {self.monitor} improved from {best} to {current:.5f}, "
-                f"saving model to {filepath}"
+                f"\nEpoch {epoch + 1}: {self.monitor} improved from {best} to {current:.5f}, saving model to {filepath}"
             )
         self.best = current
         return True
@@ -153,6 +151,4 @@ class ModelCheckpoint(MonitorCallback):
         try:
             return self.filepath.format(**({"epoch": epoch + 1} | values))
         except KeyError as error:
-            raise KeyError(
-                f'Failed to format this callback filepath: "{self.filepath}". Reason: {error}'
-            ) from None
+            raise KeyError(f'Failed to format this callback filepath: "{self.filepath}". Reason: {error}') from None

@@ -7,7 +7,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from nabi import ops
 from nabi.callbacks.callback import Callback
+
+#: Comparisons of the ops, made in Python: the values are numbers, and no program needs to run for them.
+_IN_PYTHON: dict[Any, Callable[[Any, Any], Any]] = {ops.less: operator.lt, ops.greater: operator.gt}
 
 
 class MonitorCallback(Callback):
@@ -25,15 +29,13 @@ class MonitorCallback(Callback):
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
-                f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3
-            )
+            warnings.warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3)
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
         self.best = baseline
         self.min_delta = abs(min_delta)
-        self.monitor_op: Callable[[Any, Any], bool] | None = None
+        self.monitor_op: Callable[[Any, Any], Any] | None = None
 
     def _set_monitor_op(self) -> None:
         """Chooses the comparison; late, because metrics exist only once a step has been traced.
@@ -42,16 +44,16 @@ class MonitorCallback(Callback):
             ValueError: the direction is not known.
         """
         if self.mode == "min":
-            self.monitor_op = operator.lt
+            self.monitor_op = ops.less
         elif self.mode == "max":
-            self.monitor_op = operator.gt
+            self.monitor_op = ops.greater
         else:
             name = self.monitor.removeprefix("val_")
             if name == "loss":
-                self.monitor_op = operator.lt
+                self.monitor_op = ops.less
             for metric in _leaf_metrics(getattr(self.model, "metrics", [])):
                 if metric.name == name and hasattr(metric, "_direction"):
-                    self.monitor_op = operator.gt if metric._direction == "up" else operator.lt
+                    self.monitor_op = ops.greater if metric._direction == "up" else ops.less
             if self.monitor_op is None:
                 raise ValueError(
                     f"{type(self).__name__} callback received monitor={self.monitor}, but it isn't possible to "
@@ -59,7 +61,7 @@ class MonitorCallback(Callback):
                     "in order to monitor based on the highest metric value, or pass `mode='min'` in order to use the "
                     "lowest value."
                 )
-        if self.monitor_op is operator.lt:
+        if self.monitor_op is ops.less:
             self.min_delta *= -1
 
     def _is_improvement(self, value: float, reference: float | None) -> bool:
@@ -68,7 +70,8 @@ class MonitorCallback(Callback):
         if self.monitor_op is None:
             self._set_monitor_op()
         assert self.monitor_op is not None
-        return self.monitor_op(value - self.min_delta, reference)
+        compare = _IN_PYTHON.get(self.monitor_op, self.monitor_op)
+        return bool(compare(value - self.min_delta, reference))
 
 
 def _leaf_metrics(metrics: list[Any]) -> list[Any]:

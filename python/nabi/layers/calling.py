@@ -108,6 +108,42 @@ def shapes_for(method: Callable[..., Any], shapes: dict[str, Any], spec: CallSpe
     return found
 
 
+def recorded_shapes(shapes: Any) -> Any:
+    """Shapes as a build config keeps them: None again where a scratch graph has a number in its place."""
+    trace = current_trace()
+    size = trace.free_size if trace is not None else None
+    if trace is None or size is None:
+        return shapes
+    axes = -1 if trace.free_axes else 1  # the last axis is a number of features
+
+    def restored(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        open_axes = len(shape[:axes]) or 1
+        return tuple(None if i < open_axes and dim == size else dim for i, dim in enumerate(shape))
+
+    try:
+        return tree.map_shape_structure(restored, shapes)
+    except ValueError:
+        return shapes  # something else than shapes
+
+
+def build_by_call(layer: Layer, shapes: dict[str, Any]) -> None:
+    """Builds a layer without a `build` of its own, and those inside it, by a symbolic call that is not recorded.
+
+    Args:
+        layer: not built.
+        shapes: of the arguments of `call`: `{"x_shape": (None, 4)}`, or one shape of any name for the first.
+    """
+    inputs = {name: tree.map_shape_structure(KerasTensor, shape) for name, shape in shapes.items()}
+    recorded = len(layer._inbound_nodes)
+    try:
+        if len(inputs) == 1:
+            layer(*inputs.values())
+        else:
+            layer(**{name.removesuffix("_shape"): x for name, x in inputs.items()})
+    finally:
+        del layer._inbound_nodes[recorded:]  # the calls of a functional model are counted
+
+
 class CallContext:
     """What nested calls share: the outermost layer, and the values of arguments such as `training`."""
 

@@ -173,7 +173,10 @@ class Layer(LayerState):
         """Builds the weights from `get_build_config()`."""
         if not config:
             return
-        if "input_shape" in config:
+        if is_default(self.build) and self._has_unbuilt_layers():
+            with contextlib.suppress(Exception):  # built by the first call then
+                calling.build_by_call(self, config.get("shapes_dict") or {"": _as_shapes(config["input_shape"])})
+        elif "input_shape" in config:
             self.build(_as_shapes(config["input_shape"]))
         elif "shapes_dict" in config:
             self.build(**{name: _as_shapes(shape) for name, shape in config["shapes_dict"].items()})
@@ -275,7 +278,7 @@ class Layer(LayerState):
     def _maybe_build(self, spec: calling.CallSpec, symbolic: bool) -> None:
         if self.built:
             return
-        shapes = spec.shapes()
+        shapes = calling.recorded_shapes(spec.shapes())
         if not is_default(self.build):
             self.build(**calling.shapes_for(self.build, shapes, spec, type(self).__name__))
             assert_input_compatibility(self.input_spec, spec.first, self.name)  # build may have narrowed it
@@ -701,7 +704,8 @@ def _completed(build: Callable[..., None]) -> Callable[..., None]:
         finally:
             self._building = False
         bound = inspect.signature(build).bind(self, *args, **kwargs).arguments
-        self._build_shapes_dict = dict(list(bound.items())[1:])
+        shapes = dict(list(bound.items())[1:])
+        self._build_shapes_dict = {name: calling.recorded_shapes(shape) for name, shape in shapes.items()}
         self.built = True
         self._lock_state()
 

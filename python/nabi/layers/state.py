@@ -302,17 +302,17 @@ class LayerState(Operation):
     @property
     def dtype(self) -> str:
         """Dtype of the weights."""
-        return self._dtype_policy.variable_dtype
+        return dtype_policies.computed_dtype(self._dtype_policy.variable_dtype)
 
     @property
     def compute_dtype(self) -> str:
         """Dtype of the computation."""
-        return self._dtype_policy.compute_dtype
+        return dtype_policies.computed_dtype(self._dtype_policy.compute_dtype)
 
     @property
     def variable_dtype(self) -> str:
         """Dtype of the weights."""
-        return self._dtype_policy.variable_dtype
+        return dtype_policies.computed_dtype(self._dtype_policy.variable_dtype)
 
     @property
     def input_dtype(self) -> str:

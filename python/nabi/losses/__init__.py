@@ -6,6 +6,7 @@ from typing import Any
 
 from nabi import objects
 from nabi.losses.classes import (
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
@@ -38,6 +39,7 @@ from nabi.losses.functions import (
     categorical_hinge,
     circle,
     cosine_similarity,
+    ctc,
     dice,
     hinge,
     huber,
@@ -55,6 +57,7 @@ from nabi.losses.functions import (
 from nabi.losses.loss import Loss
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -85,6 +88,7 @@ __all__ = [
     "categorical_hinge",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
@@ -113,6 +117,7 @@ _CLASSES = (
     CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
     Circle,
+    CTC,
     CosineSimilarity,
     Dice,
     Hinge,
@@ -137,6 +142,7 @@ FUNCTIONS = (
     categorical_hinge,
     circle,
     cosine_similarity,
+    ctc,
     dice,
     hinge,
     huber,

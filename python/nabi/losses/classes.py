@@ -395,6 +395,13 @@ class Dice(LossFunctionWrapper):
         self.axis = axis
 
 
+class CTC(LossFunctionWrapper):
+    """Connectionist temporal classification of logits ``[n, steps, classes]``: `losses.ctc`, reduced."""
+
+    def __init__(self, reduction: str | None = _MEAN, name: str = "ctc", dtype: Any = None) -> None:
+        super().__init__(functions.ctc, reduction, name, dtype)
+
+
 class Tversky(LossFunctionWrapper):
     """Tversky loss of overlapping regions: `losses.tversky`, reduced."""
 

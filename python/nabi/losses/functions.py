@@ -333,6 +333,33 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     return (1.0 - ops.power(ops.sum(y_pred * one_hot, axis=-1), q)) / q
 
 
+@op
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """Minus the log-probability of the labels over all their alignments with the logits: one value per row.
+
+    Args:
+        y_true: class numbers ``[n, labels]``; 0 is the blank, which also fills up short rows.
+        y_pred: logits ``[n, steps, classes]``.
+
+    Raises:
+        ValueError: other ranks.
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if len(y_true.shape) != 2:
+        raise ValueError(
+            "Targets `y_true` are expected to be a tensor of shape `(batch_size, max_length)` in integer format. "
+            f"Received: y_true.shape={tuple(y_true.shape)}"
+        )
+    if len(y_pred.shape) != 3:
+        raise ValueError(
+            "Logits `y_pred` are expected to be a tensor of shape `(batch_size, max_length, num_classes)`. "
+            f"Received: y_pred.shape={tuple(y_pred.shape)}"
+        )
+    steps = ops.full((y_pred.shape[0],), y_pred.shape[1], dtype="int32")
+    labels = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
+    return ops.ctc_loss(ops.cast(y_true, "int32"), y_pred, labels, steps, mask_index=0)
+
+
 # Overlap and similarity
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from nabi import dtypes, names, ops, tree
+from nabi import dtype_policies, names, ops, tree
 from nabi.ops._dispatch import op
 
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -17,7 +17,7 @@ class Loss:
         name: name of the loss; from the class if None.
         reduction: 'sum_over_batch_size' or 'mean' (sum of the weighted values over the *number* of values), 'sum',
             'mean_with_sample_weight' (sum over the sum of the weights), 'none' or None (no reduction).
-        dtype: in which it is computed; None is ``config.floatx()``.
+        dtype: in which it is computed; None is ``config.floatx()``, a 16-bit float float32.
 
     Raises:
         ValueError: for another reduction.
@@ -30,7 +30,7 @@ class Loss:
     ) -> None:
         self.name: str = name or names.auto_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)
-        self._dtype = dtypes.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
+        self._dtype = dtype_policies.computed_dtype(dtype)
 
     @property
     def dtype(self) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from nabi import dtypes, initializers, names
-from nabi.trace import Variable
+from nabi import dtype_policies, dtypes, initializers, names
+from nabi.trace import Variable, current_trace
 
 
 class Metric:
@@ -19,7 +19,7 @@ class Metric:
     the step.
 
     Args:
-        dtype: of the computation and the state; None is ``config.floatx()``.
+        dtype: of the computation and the state; None is ``config.floatx()``, a 16-bit float float32.
         name: name of the metric; from the class if None.
 
     Source: Keras 3.15, `keras.metrics.Metric`.
@@ -34,7 +34,8 @@ class Metric:
         object.__setattr__(self, "_variables", [])
         object.__setattr__(self, "_metrics", [])
         self.name: str = name or names.auto_name(type(self).__name__)
-        self._dtype = dtypes.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
+        self._dtype = dtype_policies.computed_dtype(dtype)
+        self._asked_dtype = dtypes.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
 
     @property
     def dtype(self) -> str:
@@ -86,6 +87,49 @@ class Metric:
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
+    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """The state that `update_state` makes of the state `metric_variables`; the metric's own stays.
+
+        Raises:
+            ValueError: another number of values than the metric has variables.
+        """
+        return self._on_state(metric_variables, lambda: self.update_state(*args, **kwargs))[1]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """`result` of the state `metric_variables`. Raises ValueError as `stateless_update_state` does."""
+        return self._on_state(metric_variables, self.result)[0]
+
+    def stateless_reset_state(self) -> list[Any]:
+        """The state after `reset_state`; the metric's own stays."""
+        return self._on_state(self.variables, self.reset_state)[1]
+
+    def _on_state(self, values: Sequence[Any], action: Callable[[], Any]) -> tuple[Any, list[Any]]:
+        """What `action` returns with the variables at `values`, and their values after it."""
+        variables = self.variables
+        if len(values) != len(variables):
+            raise ValueError(
+                "Argument `metric_variables` must be a list of tensors corresponding 1:1 to "
+                f"{type(self).__name__}().variables. Received list with length {len(values)}, but expected "
+                f"{len(variables)} variables."
+            )
+        trace = current_trace()
+
+        def read(x: Any) -> Any:
+            if isinstance(x, Variable):
+                return trace.read(x) if trace is not None else np.array(x.numpy())
+            return x
+
+        before, given = [read(v) for v in variables], [read(x) for x in values]
+        try:
+            for variable, value in zip(variables, given, strict=True):
+                variable.assign(value)
+            found = action()
+            after = [read(v) for v in variables]
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+        return found, after
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
         self._check_super_called()
@@ -94,7 +138,7 @@ class Metric:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {"name": self.name, "dtype": self.dtype}
+        return {"name": self.name, "dtype": self._asked_dtype}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -118,4 +118,4 @@ class FunctionMetric(MeanMetricWrapper):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {"name": self.name, "dtype": self.dtype, **self._fn_kwargs}
+        return {**Metric.get_config(self), **self._fn_kwargs}

@@ -6,12 +6,14 @@ Source of the ordering rules and messages: Keras 3.15 `Function` and `Functional
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nabi import ops, tree
+from nabi.layers.input_layer import Input
 from nabi.layers.input_spec import InputSpec
-from nabi.layers.layer import Layer
+from nabi.layers.layer import Layer, default
+from nabi.models.copies import Calls
 from nabi.models.model import Model
 from nabi.trace import KerasHistory, KerasTensor, Node, Tensor, current_trace, to_tensor
 
@@ -68,22 +70,33 @@ class SymbolicGraph:
                     "All operation names should be unique."
                 )
 
-    def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """Repeats the calls on new inputs; returns the flat outputs."""
+    def run(
+        self,
+        inputs: Sequence[Any],
+        replace: Callable[[Any], Any] | None = None,
+        call: Callable[..., Any] | None = None,
+    ) -> list[Any]:
+        """Repeats the calls on new inputs; returns the flat outputs.
+
+        Args:
+            inputs: what stands for each input.
+            replace: from an operation to the one that is called instead.
+            call: `fn(operation, *args, **kwargs)`, how that is done.
+        """
         values: dict[int, Any] = {id(x): value for x, value in zip(self._inputs, inputs, strict=True)}
         for depth in sorted(self.nodes_by_depth, reverse=True):
             for node in self.nodes_by_depth[depth]:
                 if node.is_input or all(id(x) in values for x in node.outputs):
                     continue
                 args, kwargs = node.arguments.fill_in(values)
-                found = tree.flatten(node.operation(*args, **kwargs))
+                operation = node.operation if replace is None else replace(node.operation)
+                result = operation(*args, **kwargs) if call is None else call(operation, *args, **kwargs)
+                found = tree.flatten(result)
                 values.update((id(x), value) for x, value in zip(node.outputs, found, strict=True))
         return [values[id(x)] for x in self._outputs]
 
 
-def _sorted_nodes(
-    inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]
-) -> tuple[list[Node], dict[int, int]]:
+def _sorted_nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
     """Nodes from the inputs to the outputs, and a number for each operation in order of traversal."""
     starts = {id(x) for x in inputs}
     order: list[Node] = []
@@ -170,17 +183,20 @@ class Functional(Model):
                         f"All `{argument}` values must be KerasTensors. Received: {argument}={structure} including "
                         f"invalid value {x} of type {type(x)}"
                     )
+        if not all(_is_input(x) for x in tree.flatten(inputs)):
+            inputs, outputs = _from_the_middle(inputs, outputs)
         graph = SymbolicGraph(tree.flatten(inputs), tree.flatten(outputs))
         Model.__init__(self, name=name, **kwargs)
+        if trainable is not None:
+            self.trainable = trainable  # before the layers are known: they keep their own
         self._graph = graph
         self._inputs_struct = _Held(inputs)
         self._outputs_struct = _Held(outputs)
         self._explicit_layers = [op for op in graph.operations if isinstance(op, Layer)]
-        if trainable is not None:
-            self.trainable = trainable
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         self.output_names: list[str] = [_history(x).operation.name for x in tree.flatten(outputs)]
+        self._build_shapes_dict = {"input_shape": None}
         self.built = True
 
     @property
@@ -277,6 +293,27 @@ class Functional(Model):
 
     compute_output_shape._is_default = True  # type: ignore[attr-defined]  # it infers, as the base class does
 
+    @default
+    def get_config(self) -> dict[str, Any]:
+        """The layers and the calls between them; the constructor's arguments where a subclass takes others."""
+        from nabi.models.configs import functional_config, takes_tensors
+
+        return functional_config(self) if takes_tensors(type(self)) else Model.get_config(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        graph: SymbolicGraph = state.pop("_graph")
+        ends = state.pop("_inputs_struct").value, state.pop("_outputs_struct").value
+        calls = Calls(node for level in graph.nodes_by_depth.values() for node in level)
+        state["_calls"] = (calls, calls.packed(ends))
+        return state
+
+    def _restore(self, ends: Any) -> None:
+        """Sets what the state of a copy leaves out."""
+        inputs, outputs = ends
+        self._inputs_struct, self._outputs_struct = _Held(inputs), _Held(outputs)
+        self._graph = SymbolicGraph(tree.flatten(inputs), tree.flatten(outputs))
+
     def _arrange_inputs(self, x: Any) -> Any:
         """A dict of inputs by name as the list that the model was made with."""
         struct = self._inputs_struct.value
@@ -300,6 +337,46 @@ def _history(x: Any) -> KerasHistory:
     """Which call made a symbolic tensor."""
     found: KerasHistory = x._keras_history
     return found
+
+
+def _is_input(x: KerasTensor) -> bool:
+    """Whether a symbolic tensor comes from an `Input`."""
+    history = getattr(x, "_keras_history", None)
+    return history is not None and history.operation is not None and _node(x).is_input
+
+
+def _node(x: KerasTensor) -> Node:
+    """The call that made a symbolic tensor."""
+    history = _history(x)
+    node: Node = history.operation._inbound_nodes[history.node_index]
+    return node
+
+
+def _from_the_middle(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """The calls between tensors of another graph, made again from an `Input` for each that comes out of a call."""
+    nodes, _ = _sorted_nodes(tree.flatten(inputs), tree.flatten(outputs))
+    copies: dict[int, KerasTensor] = {}
+
+    def begin(x: KerasTensor) -> KerasTensor:
+        if id(x) not in copies:
+            copies[id(x)] = x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
+        return copies[id(x)]
+
+    def copied(x: Any) -> Any:
+        if isinstance(x, KerasTensor) and id(x) not in copies:
+            copies[id(x)] = KerasTensor(x.shape, dtype=x.dtype, name=f"{x.name}_clone")
+        return copies[id(x)] if isinstance(x, KerasTensor) else x
+
+    inputs = tree.map_structure(begin, inputs)
+    for node in nodes:
+        if node.is_input:
+            for x in node.outputs:
+                copies.setdefault(id(x), x)
+            continue
+        args = tree.map_structure(copied, node.arguments.args)
+        kwargs = tree.map_structure(copied, node.arguments.kwargs)
+        Node(node.operation, args, kwargs, [copied(x) for x in node.outputs])
+    return inputs, tree.map_structure(copied, outputs)
 
 
 class _Held:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nabi.layers.layer import Layer
+from nabi import objects
+from nabi.layers.calling import build_by_call
+from nabi.layers.layer import Layer, is_default
 from nabi.trace import Cached
 from nabi.training.trainer import TRAINER_STATE, Trainer
 
@@ -16,11 +20,7 @@ _UNTRACKED = TRAINER_STATE | {"_symbolic", "_inputs_struct", "_outputs_struct", 
 
 def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether constructor arguments are those of a functional model: inputs and outputs."""
-    return (
-        len(args) == 2
-        or (len(args) == 1 and "outputs" in kwargs)
-        or ("inputs" in kwargs and "outputs" in kwargs)
-    )
+    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
 
 
 class Model(Trainer, Layer):
@@ -97,9 +97,7 @@ class Model(Trainer, Layer):
             ValueError: neither or both are given, or there is no such layer.
         """
         if index is not None and name is not None:
-            raise ValueError(
-                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
-            )
+            raise ValueError(f"Provide only a layer name or a layer index. Received: index={index}, name={name}.")
         layers = self.layers
         if index is not None:
             if index >= len(layers):
@@ -180,6 +178,51 @@ class Model(Trainer, Layer):
             "Whole models cannot be saved yet. Save the weights with `model.save_weights('name.weights.h5')` and load "
             "them into a model made by the same code."
         )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model made from `get_config()`, with new weights.
+
+        Raises:
+            TypeError: the constructor does not take the config. ValueError: the calls in it do not fit.
+        """
+        from nabi.models.configs import model_from_config
+
+        return model_from_config(cls, config, custom_objects)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model's config, with what it is built for and compiled with, as JSON text; no weights.
+
+        Args:
+            **kwargs: for `json.dumps`.
+        """
+        return json.dumps(objects.serialize_keras_object(self), **kwargs)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Makes the weights for the shapes of `get_build_config()`: by `build`, or by a symbolic call without one."""
+        shapes = config.get("shapes_dict") or {"input_shape": config.get("input_shape")}
+        if not is_default(self.build):
+            super().build_from_config(config)
+        elif all(shape is not None for shape in shapes.values()):
+            try:
+                build_by_call(self, shapes)
+            except Exception as error:
+                warnings.warn(
+                    f"Model '{self.name}' had a build config, but the model cannot be built automatically in "
+                    "`build_from_config(config)`. You should implement `def build_from_config(self, config)`, and you "
+                    "might also want to implement the method that generates the config at saving time, "
+                    "`def get_build_config(self)`. The method `build_from_config()` is meant to create the state of "
+                    f"the model (i.e. its variables) upon deserialization. Error encountered: {error}",
+                    stacklevel=2,
+                )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from nabi.models.copies import restore
+
+        calls = state.pop("_calls", None)
+        super().__setstate__(state)
+        if calls is not None:
+            restore(self, calls)
 
     def _input_dtypes(self) -> list[str | None] | None:
         """The dtypes that the inputs have, in order; None where data decides."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nabi.layers.input_layer import InputLayer
 from nabi.layers.layer import Layer
+from nabi.models.copies import Calls
 from nabi.models.functional import adjusted_input
 from nabi.models.model import Model
 from nabi.names import auto_name
@@ -254,6 +255,40 @@ class Sequential(Model):
     def output_names(self) -> list[str] | None:
         """Name of the last layer, in a list; None before there are layers."""
         return [self.layers[-1].name] if self.layers else None
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers in order and the shape the model is built for."""
+        from nabi.models.configs import sequential_config
+
+        return sequential_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model made from `get_config()`, with new weights.
+
+        Raises:
+            ValueError: the config has no name or no layers.
+        """
+        from nabi.models.configs import sequential_from_config
+
+        return sequential_from_config(cls, config, custom_objects)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Makes the weights for the input shape of `get_build_config()`."""
+        if config and config.get("input_shape") is not None:
+            self.build(config["input_shape"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        chain: list[KerasTensor] = state.pop("_symbolic")
+        histories = [x._keras_history for x in chain]  # type: ignore[attr-defined]
+        calls = Calls(history.operation._inbound_nodes[history.node_index] for history in histories)
+        state["_calls"] = (calls, calls.packed(list(chain)))
+        return state
+
+    def _restore(self, ends: Any) -> None:
+        """Sets what the state of a copy leaves out."""
+        self._symbolic = ends
 
     def _input_dtypes(self) -> list[str | None] | None:
         return [self._symbolic[0].dtype] if self._symbolic else None

@@ -61,6 +61,7 @@ from nabi.ops.creation import (
     zeros,
     zeros_like,
 )
+from nabi.ops.ctc import ctc_loss
 from nabi.ops.elementwise import (
     abs,
     absolute,
@@ -379,6 +380,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cross",
+    "ctc_loss",
     "cumprod",
     "cumsum",
     "custom_gradient",

@@ -220,7 +220,9 @@ def logaddexp(x1: Value, x2: Value) -> Value:
     """log(exp(x1) + exp(x2)) without overflow."""
     a, b = common(x1, x2, floating=True)
     spread = log1p(exp(negative(absolute(subtract(a, b)))))
-    return where(equal(a, b), add(a, math.log(2)), add(maximum(a, b), spread))
+    # Equal values, infinite ones among them, share the gradient.
+    half = add(multiply(a, 0.5), multiply(b, 0.5))
+    return where(equal(a, b), add(half, math.log(2)), add(maximum(a, b), spread))
 
 
 @op

@@ -21,6 +21,7 @@ from nabi.ops.convolution import (
     separable_conv,
 )
 from nabi.ops.creation import filled, triangle
+from nabi.ops.ctc import ctc_loss
 from nabi.ops.indexing import index_tensor, multi_hot, one_hot, sort
 from nabi.ops.layout import permuted, sliced
 from nabi.ops.products import product
@@ -36,6 +37,7 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_loss",
     "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",

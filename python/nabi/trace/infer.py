@@ -55,9 +55,11 @@ def _spec(tensors: Any) -> KerasTensor:
 def _trace(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], size: int) -> Any:
     with Trace(scratch=True) as trace:
         entered: dict[int, Tensor] = {}
+        trace.free_size = size
 
         def make(x: KerasTensor) -> Tensor:
             shape = tuple(size if dim is None else dim for dim in x.shape)
+            trace.free_axes = trace.free_axes or None in x.shape[1:]
             return trace.input(shape, dtypes.core_dtype(x.dtype))
 
         def enter(x: Any) -> Any:
@@ -81,12 +83,12 @@ def _trace(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 #: Parameters of ops that say what is computed rather than with what: in configs they belong to the operation, as in
 #: Keras, and the rest to its calls. Source: the constructors of Keras 3.15's operations.
 OPTIONS = frozenset(
-    "N alpha approximate attn_logits_soft_cap axes axis axis1 axis2 axisa axisb axisc b base block_size data_format "
-    "decimals default_value destination dilation dilation_rate dtype dx endpoint epsilon equal_nan flash_attention "
-    "from_logits increasing indexing indices_or_sections initial is_causal k keepdims kernel_size method minlength mode "
-    "n nan negative_slope neginf newshape num num_classes num_segments offset ord order output_padding output_size "
-    "pad_width padding pool_size posinf range reduction repeats retstep shape shift sorted source sparse stride strides "
-    "subscripts synchronized threshold x_max x_min".split()
+    "N alpha approximate attn_logits_soft_cap axes axis axis1 axis2 axisa axisb axisc b base block_size "
+    "data_format decimals default_value destination dilation dilation_rate dtype dx endpoint epsilon equal_nan "
+    "flash_attention from_logits increasing indexing indices_or_sections initial is_causal k keepdims "
+    "kernel_size method minlength mode n nan negative_slope neginf newshape num num_classes num_segments "
+    "offset ord order output_padding output_size pad_width padding pool_size posinf range reduction repeats "
+    "retstep shape shift sorted source sparse stride strides subscripts synchronized threshold x_max x_min".split()
 )
 
 

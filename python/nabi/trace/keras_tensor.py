@@ -13,7 +13,6 @@ from nabi.names import auto_name
 from nabi.trace.operators import Operators, call_op
 from nabi.trace.variable import standardize_shape
 
-
 _numbers = itertools.count()
 
 

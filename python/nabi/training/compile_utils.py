@@ -243,9 +243,7 @@ class CompileLoss:
 
     def _align_targets(self, y_true: Any, y_pred: Any, names: list[str]) -> list[Any]:
         if y_true is None:
-            raise ValueError(
-                "The model was compiled with a loss, so `y` must be given. Received: y=None"
-            )
+            raise ValueError("The model was compiled with a loss, so `y` must be given. Received: y=None")
         flat_loss = tree.flatten(self._loss) if isinstance(self._loss, (list, tuple)) else []
         with_loss = [i for i, entry in enumerate(flat_loss) if entry is not None]
         if len(flat_loss) == len(names) != len(with_loss) == len(tree.flatten(y_true)):
@@ -316,9 +314,7 @@ class CompileMetrics:
                 f"Invalid `{argument}`. `{argument}` should contain metrics objects and either be a dict or a list "
                 f"matching the output names of the model {names}.\nReceived: {argument}={given}"
             )
-        return [
-            [get_metric(m, y_true[i], y_pred[i]) for m in _as_list(entry)] for i, entry in enumerate(per_output)
-        ]
+        return [[get_metric(m, y_true[i], y_pred[i]) for m in _as_list(entry)] for i, entry in enumerate(per_output)]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch to every metric."""

@@ -26,6 +26,8 @@ def is_array_like(value: Any) -> bool:
     """Whether the value is an array, a table, or converts to an array; lists, scalars and strings are not."""
     if isinstance(value, np.ndarray):
         return True
+    if isinstance(value, np.generic):
+        return False  # a number, as in `list(array)`
     return hasattr(value, "shape") and (hasattr(value, "__array__") or hasattr(value, "toarray"))
 
 
@@ -155,7 +157,7 @@ def check_array_data(x: Any, y: Any, sample_weight: Any) -> bool:
     leaves = [leaf for part in (x, y, sample_weight) if part is not None for leaf in tree.flatten(part)]
     if all(leaf is None or is_array_like(leaf) for leaf in leaves):
         return True
-    is_plain = isinstance(x, (list, tuple, dict, str, bytes, int, float)) or x is None or is_array_like(x)
+    is_plain = isinstance(x, (list, tuple, dict, str, bytes, int, float, np.generic)) or x is None or is_array_like(x)
     if not is_plain and (hasattr(x, "__next__") or hasattr(x, "__iter__") or hasattr(x, "__getitem__")):
         return False
     for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight)):

@@ -53,15 +53,11 @@ class Step:
 
     def allocate(self, rows: int) -> list[AnyArray]:
         """Arrays for the outputs of `rows` samples."""
-        return [
-            np.empty((rows, *shape[1:]), dtype) for shape, dtype in zip(self.shapes, self.dtypes, strict=True)
-        ]
+        return [np.empty((rows, *shape[1:]), dtype) for shape, dtype in zip(self.shapes, self.dtypes, strict=True)]
 
     def call(self, feeds: Feeds, rows: Sequence[AnyArray]) -> list[AnyArray]:
         """Runs once on the given rows of each feed, whatever shape the outputs have."""
-        dense = [
-            np.ascontiguousarray(array, dtype) for array, (_, dtype) in zip(rows, feeds.specs, strict=True)
-        ]
+        dense = [np.ascontiguousarray(array, dtype) for array, (_, dtype) in zip(rows, feeds.specs, strict=True)]
         return list(self.program.call(dense))
 
 

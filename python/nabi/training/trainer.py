@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nabi import config, ops, optimizers, random, tree
+from nabi import config, objects, ops, optimizers, random, tree
 from nabi import metrics as metrics_module
 from nabi.callbacks import CallbackList, History
 from nabi.callbacks.callback import pythonify_logs
@@ -48,6 +48,7 @@ class _Compiled:
 
     def __init__(self) -> None:
         self.id = new_compile_id()
+        self.config: dict[str, Any] = {}  # the arguments
         self.loss: CompileLoss | None = None
         self.metrics: CompileMetrics | None = None
         self.loss_tracker: Any = None
@@ -122,9 +123,7 @@ class Trainer:
             ValueError: an unknown name or an argument of the wrong kind; the model is unchanged.
         """
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, (int, np.integer)):
-            raise ValueError(
-                f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution}"
-            )
+            raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution}")
         if steps_per_execution < 1:
             raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution}")
         found = optimizers.get(optimizer)
@@ -135,6 +134,16 @@ class Trainer:
         if metrics is not None or weighted_metrics is not None:
             compiled.metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
         compiled.loss_tracker = metrics_module.Mean(name="loss")
+        compiled.config = {
+            "optimizer": found,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": bool(run_eagerly),
+            "steps_per_execution": int(steps_per_execution),
+            "jit_compile": jit_compile,
+        }
         compiled.trainable = {id(layer): (layer, layer.trainable) for layer in self._flatten_layers()}
         if run_eagerly:
             warnings.warn(
@@ -151,6 +160,27 @@ class Trainer:
         self.steps_per_execution = int(steps_per_execution)
         self.stop_training = False
         self.compiled = True
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """The arguments of `compile` as JSON values; empty before it."""
+        return dict(objects.serialize_keras_object(self._compiled.config)) if self.compiled else {}
+
+    def compile_from_config(self: Any, config: dict[str, Any]) -> None:
+        """Compiles the model as `get_compile_config()` says, and makes the optimizer's state if the model is built.
+
+        A model with a `compile` of its own is left uncompiled, with a warning.
+        """
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                "`compile()` was not called as part of model loading because the model's `compile()` method is custom. "
+                "All subclassed Models that have `compile()` overridden should also override `get_compile_config()` "
+                "and `compile_from_config(config)`. Alternatively, you can call `compile()` manually after loading.",
+                stacklevel=2,
+            )
+            return
+        self.compile(**objects.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self: Any) -> list[Any]:

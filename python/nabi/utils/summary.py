@@ -60,9 +60,7 @@ def _width(text: str) -> int:
     """Columns a terminal uses for the text: two for wide characters, none for combining ones."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _crop(chars: list[Char], width: int) -> list[Char]:
@@ -398,9 +396,7 @@ def layer_index_range(layers: Sequence[Any], layer_range: Sequence[str] | None =
         raise ValueError(f"layer_range should contain string type only. Received: {layer_range}")
     found = [[i for i, layer in enumerate(layers) if re.match(name, layer.name)] for name in layer_range]
     if not all(found):
-        raise ValueError(
-            f"Passed layer_names do not match the layer names in the model. Received: {layer_range}"
-        )
+        raise ValueError(f"Passed layer_names do not match the layer names in the model. Received: {layer_range}")
     lower, upper = found
     if min(lower) > max(upper):
         return min(upper), max(lower) + 1
