@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <new>
 #include <string>
 #include <thread>
@@ -143,6 +145,55 @@ FloatMode::~FloatMode() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
 #else
 FloatMode::FloatMode() : saved_(0) {}
 FloatMode::~FloatMode() = default;
+#endif
+
+#if defined(__unix__) || defined(__APPLE__)
+namespace {
+
+std::mutex watch_lock;
+int watches = 0;
+struct sigaction handed_on;
+volatile std::sig_atomic_t interrupts = 0;
+
+void note_interrupt(int signal) {
+  interrupts = interrupts + 1;
+  handed_on.sa_handler(signal);
+}
+
+bool is_ours(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == note_interrupt;
+}
+
+}  // namespace
+
+InterruptWatch::InterruptWatch(bool on) : on_(on && forks() == 0), before_(interrupts) {
+  if (!on_) return;
+  std::lock_guard<std::mutex> guard(watch_lock);
+  if (watches++ > 0) return;
+  struct sigaction now;
+  sigaction(SIGINT, nullptr, &now);
+  // A handler of another kind, the default action and ignoring are left as they are.
+  if ((now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN || is_ours(now))
+    return;
+  handed_on = now;
+  now.sa_handler = note_interrupt;
+  sigaction(SIGINT, &now, nullptr);
+}
+
+InterruptWatch::~InterruptWatch() {
+  if (!on_) return;
+  std::lock_guard<std::mutex> guard(watch_lock);
+  if (--watches > 0) return;
+  struct sigaction now;
+  sigaction(SIGINT, nullptr, &now);
+  if (is_ours(now)) sigaction(SIGINT, &handed_on, nullptr);  // else somebody has set another meanwhile: it stays
+}
+
+bool InterruptWatch::seen() const { return on_ && interrupts != before_; }
+#else
+InterruptWatch::InterruptWatch(bool) : on_(false) {}
+InterruptWatch::~InterruptWatch() = default;
+bool InterruptWatch::seen() const { return false; }
 #endif
 
 #if defined(__linux__)

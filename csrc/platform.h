@@ -32,6 +32,23 @@ class FloatMode {
   std::uint64_t saved_;
 };
 
+/// Notices SIGINT while alive and hands it on to the handler that was there, which is Python's. Nothing happens where
+/// there is no handler to hand on to.
+class InterruptWatch {
+ public:
+  explicit InterruptWatch(bool on);
+  ~InterruptWatch();
+  InterruptWatch(const InterruptWatch&) = delete;
+  InterruptWatch& operator=(const InterruptWatch&) = delete;
+
+  /// True when a SIGINT has come since the watch began.
+  bool seen() const;
+
+ private:
+  bool on_;
+  int before_ = 0;
+};
+
 /// Sleeps while *word == expected, until wake_all(word) or a spurious wake-up.
 void wait_on(const std::uint32_t* word, std::uint32_t expected);
 

@@ -467,6 +467,29 @@ def test_ctrl_c_keeps_the_last_finished_step():
     model.fit(x[:64], y[:64], verbose=0)
 
 
+def test_ctrl_c_gives_up_a_long_step():
+    """A step of seconds is not finished first: until the optimizer's rule nothing has changed, so it can be dropped."""
+    x, y = np.ones((3000, 32, 32, 3), "float32"), np.zeros(3000, "int32")
+    stack = [layers.Conv2D(64, 5, activation="relu") for _ in range(6)]
+    model = Sequential(
+        [layers.Input((32, 32, 3)), *stack, layers.BatchNormalization(), layers.Flatten(), layers.Dense(2)]
+    )
+    model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x[:4], y[:4], verbose=0)
+    before = [weight.tobytes() for weight in model.get_weights()]
+    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    class Start(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            timer.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, batch_size=3000, verbose=0, callbacks=[Start()])
+    assert int(np.asarray(model.optimizer.iterations)) == 1
+    assert [weight.tobytes() for weight in model.get_weights()] == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_predict_from_eight_threads():
     model = convolutional()
     inputs = [np.random.default_rng(i).normal(size=(20 + i, 8, 8, 1)).astype("float32") for i in range(8)]

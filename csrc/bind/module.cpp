@@ -37,9 +37,9 @@ void translate(std::exception_ptr pointer) {
 }
 
 py::list op_table_list() {
-  static constexpr std::pair<Trait, const char*> kTraits[] = {{kElementwise, "elementwise"}, {kAlias, "alias"},
-                                                              {kSource, "source"},           {kFaults, "faults"},
-                                                              {kCommutative, "commutative"}, {kOpaque, "opaque"}};
+  static constexpr std::pair<Trait, const char*> kTraits[] = {
+      {kElementwise, "elementwise"}, {kAlias, "alias"},   {kSource, "source"}, {kFaults, "faults"},
+      {kCommutative, "commutative"}, {kUpdate, "update"}, {kOpaque, "opaque"}};
   py::list out;
   for (const OpDef& op : op_table()) {
     py::list traits;

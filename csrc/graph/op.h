@@ -53,7 +53,8 @@ enum Trait : unsigned {
   kSource = 1u << 2,       // no computation: input, variable, constant
   kFaults = 1u << 3,       // finds bad data while running (a label out of range)
   kCommutative = 1u << 4,  // inputs are put in order before equal nodes are looked for
-  kOpaque = 1u << 5,       // made by a pass only; the front end may not add it
+  kUpdate = 1u << 5,       // an optimizer's rule: what it writes is meant for variables
+  kOpaque = 1u << 6,       // made by a pass only; the front end may not add it
 };
 
 /// A row of the op table.

@@ -30,7 +30,7 @@ void register_update(std::vector<OpDef>& table) {
   const auto row = [&](const char* name, int slots, std::vector<AttrDef> attrs) {
     std::vector<int> in_place{0};
     for (int slot = 0; slot < slots; ++slot) in_place.push_back(2 + slot);
-    table.push_back({name, "update", 3 + slots, 3 + slots, 0, std::move(attrs), update_type, nullptr, in_place});
+    table.push_back({name, "update", 3 + slots, 3 + slots, kUpdate, std::move(attrs), update_type, nullptr, in_place});
   };
   row("sgd_update", 0, {});
   row("sgd_momentum_update", 1, {number("momentum"), {"nesterov", false}});

@@ -60,6 +60,12 @@ class Planner {
       }
       if (node(n).op->has(kFaults)) plan_.first_write = n + 1;
     }
+    // Before the first optimizer rule a step can still be given up, so what layers and metrics write on the way (moving
+    // averages, seeds) waits for the end: it is small.
+    const auto& nodes = graph_.nodes();
+    const auto update = std::find_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.op->has(kUpdate); });
+    if (update != nodes.end())
+      plan_.first_write = std::max(plan_.first_write, static_cast<int>(update - nodes.begin()));
     for (ValueId id : graph_.outputs()) last_[root(id)] = end_;
     for (const auto& [slot, id] : graph_.updates()) {
       if (graph_.producer(root(id)).op->has(kSource)) last_[root(id)] = end_;

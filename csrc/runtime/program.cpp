@@ -164,6 +164,7 @@ void Program::bind(char* base) {
       bound.tasks = phase.tasks;
       bound.cost = phase.cost;
       bound.checks = !checked && step_nodes_[s] >= plan_.first_write;
+      bound.writes = !graph_.updates().empty() && step_nodes_[s] >= plan_.first_write;
       checked = checked || bound.checks;
       phases_.push_back(bound);
     }

@@ -72,6 +72,7 @@ class Program {
     std::int64_t tasks = 1;
     double cost = 0;
     bool checks = false;  // bad data found before this phase ends the step here
+    bool writes = false;  // from here on variables may have changed: the step must be finished
   };
 
   void lower(const Backend& backend);

@@ -14,6 +14,7 @@ constexpr double kShareCost = 3000;     // ns below which a phase stays on one w
 constexpr double kRegionCost = 100000;  // ns below which a run opens no parallel region: a sleeping team wakes slowly
 constexpr double kClaimCost = 5000;     // ns of work a worker claims at a time, where the tasks are smaller
 constexpr auto kSlice = std::chrono::milliseconds(100);  // the team is handed to other callers after this
+constexpr double kWatchCost = 1e8;  // ns from which a step is watched for interrupts: it may take half a second
 constexpr std::int64_t kGatherBytes = 16384;
 
 }  // namespace
@@ -79,8 +80,10 @@ void Run::make_groups() {
     const Program::BoundPhase& phase = phases_[i];
     const bool shared = threads_ > 1 && phase.tasks >= 2 && (phase.cost >= kShareCost || sharing_forced());
     if (shared) shared_cost += phase.cost;
-    if (shared || groups_.empty() || groups_.back().shared || phase.checks) {
-      Group group{i, i + 1, shared, phase.checks, 1};
+    step_cost_ += phase.cost;
+    const bool boundary = phase.checks || (!groups_.empty() && phase.writes != groups_.back().writes);
+    if (shared || groups_.empty() || groups_.back().shared || boundary) {
+      Group group{i, i + 1, shared, phase.checks, phase.writes, 1};
       if (shared) {
         const double task = phase.cost / static_cast<double>(phase.tasks) + 1;
         const auto most = std::max<std::int64_t>(1, phase.tasks / (4 * threads_));
@@ -92,7 +95,7 @@ void Run::make_groups() {
     }
   }
   if (groups_.empty() || groups_.back().shared) {  // the step ends on one worker
-    groups_.push_back({phases_.size(), phases_.size(), false, false, 1});
+    groups_.push_back({phases_.size(), phases_.size(), false, false, !program_.graph_.updates().empty(), 1});
   }
   for (std::size_t i = 0; i < groups_.size(); ++i) next_task_.emplace_back(0);
   const double steps = static_cast<double>(request_.last - request_.first);
@@ -108,6 +111,8 @@ std::int64_t Run::go() {
   deadline_ = request_.seconds > 0
                   ? start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(request_.seconds))
                   : Clock::time_point::max();
+  const InterruptWatch watch(step_cost_ >= kWatchCost);
+  watch_ = &watch;
   do {
     stop_ = false;
     slice_end_ = std::min(deadline_, Clock::now() + kSlice);
@@ -117,7 +122,7 @@ std::int64_t Run::go() {
     } else {
       work(0, 1);
     }
-  } while (!fault_ && step_ < request_.last && Clock::now() < deadline_);
+  } while (!fault_ && !abandoned_ && step_ < request_.last && Clock::now() < deadline_);
   for (const auto& update : program_.graph_.updates()) program_.variables_[update.first]->touch();
   if (fault_) program_.report(step_);
   return step_;
@@ -179,6 +184,7 @@ void Run::work(int worker, int workers) {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const Group& group = groups_[g];
       const bool last = g + 1 == groups_.size();
+      if (abandoned_) return leave();  // decided before the last barrier, so every worker sees the same
       if (group.checks && faulty()) {  // every worker sees the same: a barrier lies between
         if (team) barrier_.wait(workers);
         if (worker == 0) fault_ = stop_ = true;
@@ -198,6 +204,8 @@ void Run::work(int worker, int workers) {
         }
         if (last) end_step();
       }
+      // Nothing of the user's has changed until the first group that writes: the step can be run again.
+      if (worker == 0 && !last && !groups_[g + 1].writes && watch_->seen()) abandoned_ = true;
       if (team) {
         barrier_.wait(workers);
         if (worker == 0) next_task_[g].store(0, std::memory_order_relaxed);

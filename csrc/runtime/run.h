@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "parallel.h"
+#include "platform.h"
 #include "runtime/program.h"
 
 namespace nabi {
@@ -29,6 +30,7 @@ class Run {
     std::size_t last = 0;
     bool shared = false;
     bool checks = false;
+    bool writes = false;
     std::int64_t grain = 1;  // tasks claimed at a time
   };
 
@@ -66,6 +68,9 @@ class Run {
   std::int64_t step_ = 0;
   bool stop_ = false;  // written by worker 0 between barriers
   bool fault_ = false;
+  bool abandoned_ = false;  // the step in progress was given up after an interrupt
+  double step_cost_ = 0;    // nanoseconds on one worker, estimated
+  const InterruptWatch* watch_ = nullptr;
   Clock::time_point deadline_;
   Clock::time_point slice_end_;
 };
