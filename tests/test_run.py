@@ -219,6 +219,30 @@ def test_eight_threads_share_one_program():
     assert not wrong and not any(thread.is_alive() for thread in threads)
 
 
+def test_a_step_given_up_is_run_again_when_the_handler_does_not_raise():
+    """Also in another thread, where Python's handler never runs."""
+    program = big_step(rows=16384)  # some 35 GFLOP: long enough to be watched
+    x = np.random.default_rng(1).normal(size=(16384, 512)).astype("float32")
+    expected = program.call([x])[0]
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    try:
+        found = []
+        thread = threading.Thread(target=lambda: found.extend(program.call([x])[0] for _ in range(3)))
+        timers = [threading.Timer(0.02 + 0.05 * i, lambda: os.kill(os.getpid(), signal.SIGINT)) for i in range(8)]
+        for timer in timers:
+            timer.start()
+        found.extend(program.call([x])[0] for _ in range(3))
+        thread.start()
+        thread.join()
+        for timer in timers:
+            timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen and len(found) == 6
+    assert all(np.array_equal(each, expected) for each in found)
+
+
 def wait_for(pid, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -61,6 +61,21 @@ py::list op_table_list() {
   return out;
 }
 
+/// Runs without the interpreter. A run that was given up in its first step because of an interrupt has done nothing:
+/// once Python has handled the signal it is begun again, unless the handler raised.
+std::int64_t run_released(Program& program, const RunRequest& request) {
+  ++entry_count;
+  for (;;) {
+    std::int64_t stopped;
+    {
+      py::gil_scoped_release released;
+      stopped = program.run(request);
+    }
+    if (stopped > request.first || request.first == request.last) return stopped;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+}
+
 /// A Program with what Python adds: it keeps arrays alive and lets go of the interpreter while it runs.
 std::vector<py::array> call(Program& program, const std::vector<py::array>& inputs) {
   RunRequest request;
@@ -79,11 +94,7 @@ std::vector<py::array> call(Program& program, const std::vector<py::array>& inpu
     outputs.push_back(new_array(graph.type(id)));
     request.results.push_back({static_cast<char*>(outputs.back().mutable_data()), 0});
   }
-  ++entry_count;
-  {
-    py::gil_scoped_release released;
-    program.run(request);
-  }
+  run_released(program, request);
   return outputs;
 }
 
@@ -142,9 +153,7 @@ std::int64_t run(Program& program, const std::vector<py::array>& feeds,
   request.first = first;
   request.last = last;
   request.seconds = seconds;
-  ++entry_count;
-  py::gil_scoped_release released;
-  return program.run(request);
+  return run_released(program, request);
 }
 
 py::list steps(const Program& program) {
