@@ -365,7 +365,7 @@ def test_shuffle():
 
 
 def test_shuffle_within_batches():
-    from nabi.training.feeds import ArrayBatches, Feeds, seeded_permutation
+    from nabi.training.data_adapters import ArrayBatches, Feeds, seeded_permutation
 
     batches = ArrayBatches(Feeds(np.zeros((10, 1))), 4, None, "batch", seeded_permutation(3, 0))
     assert batches.start_epoch(0) == (0, 3)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nabi import tree
-from nabi.training.feeds import AnyArray, ArrayBatches, Feeds, IterableBatches
+from nabi.training.data_adapters import AnyArray, ArrayBatches, Feeds, IterableBatches
 from nabi.training.step import Step
 
 _SLICE = 0.1  # seconds of one native call

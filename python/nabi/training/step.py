@@ -12,7 +12,7 @@ import numpy as np
 
 from nabi import _core, config, ops, tree
 from nabi.trace import Tensor, Trace, pressure
-from nabi.training.feeds import AnyArray, Feeds
+from nabi.training.data_adapters import AnyArray, Feeds
 
 _KEPT = 16  # programs a model keeps, the most recently used ones
 

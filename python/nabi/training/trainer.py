@@ -18,9 +18,9 @@ from nabi import metrics as metrics_module
 from nabi.callbacks import CallbackList, History
 from nabi.callbacks.callback import pythonify_logs
 from nabi.trace import KerasTensor, current_trace
-from nabi.training import feeds as feeds_module
+from nabi.training import data_adapters as feeds_module
 from nabi.training.compile_utils import CompileLoss, CompileMetrics
-from nabi.training.feeds import ArrayBatches, Feeds, IterableBatches
+from nabi.training.data_adapters import ArrayBatches, Feeds, IterableBatches
 from nabi.training.loop import Loop
 from nabi.training.step import StepCache, new_compile_id
 
