@@ -22,7 +22,7 @@ FLOORS = {
     "passes": {"", "graph"},
     "cpu": {"", "graph", "runtime/backend.h", "ops/elementwise.def"},
     "cuda": {"", "graph", "runtime"},
-    "runtime": {"", "graph", "passes", "cpu/lower.h"},
+    "runtime": {"", "graph", "passes", "cpu/lower.h", "cpu/yardstick.h"},
     "bind": {"", "graph", "passes", "runtime", "cpu/isa.h", "cpu/yardstick.h"},
 }
 

@@ -371,6 +371,40 @@ _core.Program(graph, [])
 """
 
 
+TIMES = """
+import numpy as np
+from nabi import _core
+_core.set_num_threads(2)
+_core.force_sharing(True)
+graph = _core.Graph()
+x, w = graph.input(0, "float32", (64, 784)), graph.variable(0, "float32", (784, 512))
+graph.set_outputs(graph.add("matmul", [x, w]))
+program = _core.Program(graph, [_core.Variable("float32", (784, 512))])
+rows = np.zeros((640, 784))  # float64: gathered, not read in place
+program.run([rows], None, 64, [], 0, 10)
+print(_core.times())
+program.run([rows], None, 64, [], 0, 7)
+"""
+
+
+def test_debug_times_the_phases():
+    env = {**os.environ, "NABI_DEBUG": "times"}
+    done = subprocess.run([sys.executable, "-c", TIMES], capture_output=True, text=True, env=env, check=True)
+    for text, steps in ((done.stdout, 10), (done.stderr, 7)):  # asked for, and what came after it when the process ends
+        assert f"-- times: {steps} steps, " in text
+        product, feed = (line for line in text.splitlines() if "matmul" in line or "gather 0" in line)
+        median, mean, share, _, _, rate, threads, tasks = product.split()[:8]
+        assert 0 < float(median) < 1e6
+        assert 0 < float(mean) < 1e6
+        assert 0 < float(share.rstrip("%")) < 100
+        assert float(rate) > 0
+        assert threads == "2"
+        assert int(tasks) >= 2
+        assert product.endswith("matmul float32[64,512]")
+        assert float(feed.split()[0]) > 0
+    assert _core.times() == ""  # nothing is timed without the flag
+
+
 def test_debug_prints_the_stages():
     env = {**os.environ, "NABI_DEBUG": "graph,passes,memory,steps"}
     shown = subprocess.run([sys.executable, "-c", DEBUG], capture_output=True, text=True, env=env).stderr

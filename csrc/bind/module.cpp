@@ -165,6 +165,7 @@ py::list steps(const Program& program) {
     row["phases"] = step.phases;
     row["tasks"] = step.tasks;
     row["cost"] = step.cost;
+    row["flops"] = step.flops;
     out.append(row);
   }
   return out;
@@ -342,6 +343,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("force_sharing", &force_sharing, py::arg("on"), "Tests only: shares every phase with two or more tasks.");
   m.def("entries", [] { return entry_count.load(); }, "Runs entered since the module was loaded.");
   m.def("build_info", &build_info);
+  m.def("times", &Times::text, "Measured times of the programs built under NABI_DEBUG=times, as text; starts anew.");
   m.def(
       "measure",
       [] {

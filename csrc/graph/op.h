@@ -69,6 +69,7 @@ struct OpDef {
   void (*gradient)(const GradArgs&) = nullptr;  // null: none is known; autodiff says so where a float depends on one
   std::vector<int> in_place = {};               // output i may overwrite input in_place[i]; empty: none may
   const char* checked = "indices";              // what a kFaults op finds fault with, for its message
+  double (*flops)(const TypeArgs&) = nullptr;   // multiplications and additions of a product, for measurements
 
   bool has(Trait trait) const { return (traits & trait) != 0; }
 };

@@ -88,6 +88,16 @@ void grad_filter_type(const TypeArgs& args) {
   if (args.attrs.flag("bias_grad")) args.outputs.push_back({dtype, {filter[3]}});
 }
 
+/// Every pixel of the result meets every element of the filter once for each of its own channels.
+double flops(const Shape& result, const Shape& filter) {
+  return 2.0 * static_cast<double>(count(result)) * static_cast<double>(count(filter)) /
+         static_cast<double>(filter[3]);
+}
+
+double conv_flops(const TypeArgs& args) { return flops(args.outputs[0].shape, args.inputs[1].shape); }
+double grad_input_flops(const TypeArgs& args) { return flops(args.inputs[0].shape, args.inputs[1].shape); }
+double grad_filter_flops(const TypeArgs& args) { return flops(args.inputs[1].shape, args.outputs[0].shape); }
+
 /// The attributes common to the three ops, for the other two.
 Attrs shared(const Attrs& attrs) {
   return {{"strides", attrs.list("strides")},
@@ -140,7 +150,7 @@ void grad_filter_gradient(const GradArgs& args) {
 }
 
 OpDef conv_op(const char* name, int max_inputs, std::vector<AttrDef> more, void (*type)(const TypeArgs&),
-              void (*gradient)(const GradArgs&)) {
+              void (*gradient)(const GradArgs&), double (*flops)(const TypeArgs&)) {
   OpDef op;
   op.name = name;
   op.family = "conv";
@@ -151,17 +161,18 @@ OpDef conv_op(const char* name, int max_inputs, std::vector<AttrDef> more, void 
   op.attrs.insert(op.attrs.end(), more.begin(), more.end());
   op.type = type;
   op.gradient = gradient;
+  op.flops = flops;
   return op;
 }
 
 }  // namespace
 
 void register_conv(std::vector<OpDef>& table) {
-  table.push_back(conv_op("conv2d", 3, {{"bias", false}, {"relu", false}}, conv_type, conv_gradient));
+  table.push_back(conv_op("conv2d", 3, {{"bias", false}, {"relu", false}}, conv_type, conv_gradient, conv_flops));
   table.push_back(conv_op("conv2d_grad_input", 3, {{"input_shape", List{}, true}, {"mask", false}}, grad_input_type,
-                          grad_input_gradient));
+                          grad_input_gradient, grad_input_flops));
   table.push_back(conv_op("conv2d_grad_filter", 2, {{"filter_shape", List{}, true}, {"bias_grad", false}},
-                          grad_filter_type, grad_filter_gradient));
+                          grad_filter_type, grad_filter_gradient, grad_filter_flops));
 }
 
 }  // namespace nabi::ops

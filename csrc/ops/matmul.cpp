@@ -50,6 +50,12 @@ void matmul_type(const TypeArgs& args) {
   }
 }
 
+double matmul_flops(const TypeArgs& args) {
+  const Shape& a = args.inputs[0].shape;
+  const std::int64_t k = a[a.size() - (args.attrs.flag("transpose_a") ? 2 : 1)];
+  return 2.0 * static_cast<double>(count(args.outputs[0].shape)) * static_cast<double>(k);
+}
+
 ValueId product(Graph& graph, ValueId a, ValueId b, bool transpose_a, bool transpose_b) {
   return graph.add1("matmul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
 }
@@ -100,6 +106,7 @@ void register_matmul(std::vector<OpDef>& table) {
   }
   op.type = matmul_type;
   op.gradient = matmul_gradient;
+  op.flops = matmul_flops;
   table.push_back(op);
 }
 

@@ -12,7 +12,7 @@
 namespace nabi {
 namespace {
 
-/// NABI_DEBUG=graph,passes,memory,steps prints stages to standard error.
+/// NABI_DEBUG=graph,passes,memory,steps,times prints stages to standard error.
 bool debug(const char* stage) {
   const char* wanted = std::getenv("NABI_DEBUG");
   return wanted != nullptr &&
@@ -74,6 +74,7 @@ Program::Program(const Graph& graph, std::vector<std::shared_ptr<Variable>> vari
   place_constants();
   show("memory", "memory", passes::to_string(graph_, plan_));
   show("steps", "steps", text());
+  if (debug("times")) times_ = time_phases();
 }
 
 void Program::lower(const Backend& backend) {
@@ -93,6 +94,12 @@ void Program::lower(const Backend& backend) {
       info.tasks = std::max(info.tasks, phase.tasks);
       info.cost += phase.cost;
       scratch_ = std::max(scratch_, phase.scratch);
+    }
+    if (node.op->flops != nullptr) {
+      std::vector<Type> inputs, outputs;
+      for (ValueId id : node.inputs) inputs.push_back(graph_.type(id));
+      for (int i = 0; i < node.outputs; ++i) outputs.push_back(graph_.type(node.first + i));
+      info.flops = node.op->flops({*node.op, inputs, node.attrs, outputs});
     }
     steps_.push_back(std::move(info));
     step_nodes_.push_back(static_cast<int>(n));
@@ -184,6 +191,25 @@ void Program::report(std::int64_t step) {
   std::fill(faults_.begin(), faults_.end(), cpu::Fault{});  // several steps may have found the same bad data
   throw ValueError(concat(info.name, ": requires ", checked, " from 0 to ", fault.bound - 1, ", got ", fault.value,
                           " in step ", step, info.layer.empty() ? "" : " (layer \"" + info.layer + "\")"));
+}
+
+/// One row a phase, in the order in which bind() lays them out.
+std::shared_ptr<Times> Program::time_phases() const {
+  std::vector<TimedPhase> rows;
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const Node& node = graph_.nodes()[step_nodes_[s]];
+    double total = 0;
+    for (const cpu::Phase& phase : lowered_[s]) total += phase.cost;
+    for (std::size_t p = 0; p < lowered_[s].size(); ++p) {
+      const cpu::Phase& phase = lowered_[s][p];
+      std::string name = steps_[s].name;
+      if (lowered_[s].size() > 1) name += concat(" ", p + 1, "/", lowered_[s].size());
+      const double share = total > 0 ? phase.cost / total : 0;
+      rows.push_back({std::move(name), to_string(graph_.type(node.first)), steps_[s].layer, phase.tasks, phase.cost,
+                      steps_[s].flops * share});
+    }
+  }
+  return Times::make(std::move(rows), inputs_.size());
 }
 
 std::string Program::text() const {

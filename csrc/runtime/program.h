@@ -12,6 +12,7 @@
 #include "runtime/backend.h"
 #include "runtime/feed.h"
 #include "runtime/storage.h"
+#include "runtime/times.h"
 
 namespace nabi {
 
@@ -39,6 +40,7 @@ struct StepInfo {
   int phases = 0;
   std::int64_t tasks = 0;  // of its largest phase
   double cost = 0;         // nanoseconds on one worker, estimated
+  double flops = 0;        // multiplications and additions, where the op is a product
 };
 
 /// A compiled graph bound to variables. Runs are serialised by the arena's lock.
@@ -80,6 +82,7 @@ class Program {
   void bind(char* base);
   char* address(ValueId id) const;
   void report(std::int64_t step);
+  std::shared_ptr<Times> time_phases() const;
 
   Graph graph_;
   std::vector<std::shared_ptr<Variable>> variables_;
@@ -99,6 +102,7 @@ class Program {
   std::size_t scratch_ = 0;                     // bytes per worker
   char* base_ = nullptr;                        // arena address the pointers are for
   std::atomic<std::uint64_t> sharers_{0};       // a bit per worker
+  std::shared_ptr<Times> times_;                // null: not wanted
 };
 
 }  // namespace nabi

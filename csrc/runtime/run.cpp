@@ -29,6 +29,8 @@ Run::Run(Program& program, const RunRequest& request)
   if (base != program.base_) program.bind(base);
   scratch_ = base + values;
   prepare_feeds();
+  times_ = program.times_.get();
+  if (times_ != nullptr) times_->begin_run(phases_.size());
   phases_.insert(phases_.end(), program.phases_.begin(), program.phases_.end());
   make_groups();
 }
@@ -180,7 +182,9 @@ void Run::work(int worker, int workers) {
   const auto leave = [&] {
     if (shared) program_.sharers_.fetch_or(std::uint64_t{1} << (worker % 64), std::memory_order_relaxed);
   };
+  Times* const times = worker == 0 ? times_ : nullptr;
   for (;;) {
+    if (times != nullptr) times->begin_step(workers);
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const Group& group = groups_[g];
       const bool last = g + 1 == groups_.size();
@@ -198,9 +202,11 @@ void Run::work(int worker, int workers) {
           shared = true;
           phase.kernel(phase.args, task, std::min(task + group.grain, phase.tasks), scratch);
         }
+        if (times != nullptr) times->worked(group.first);
       } else if (worker == 0) {
         for (std::size_t i = group.first; i < group.last; ++i) {
           phases_[i].kernel(phases_[i].args, 0, phases_[i].tasks, scratch);
+          if (times != nullptr) times->done(i, 1);
         }
         if (last) end_step();
       }
@@ -209,6 +215,13 @@ void Run::work(int worker, int workers) {
       if (team) {
         barrier_.wait(workers);
         if (worker == 0) next_task_[g].store(0, std::memory_order_relaxed);
+      }
+      if (times != nullptr) {
+        if (group.shared && team) {
+          times->done(group.first, workers);
+        } else {
+          times->rest(last);
+        }
       }
     }
     if (stop_) return leave();

@@ -71,6 +71,7 @@ class Run {
   bool abandoned_ = false;  // the step in progress was given up after an interrupt
   double step_cost_ = 0;    // nanoseconds on one worker, estimated
   const InterruptWatch* watch_ = nullptr;
+  Times* times_ = nullptr;  // null: nothing is timed
   Clock::time_point deadline_;
   Clock::time_point slice_end_;
 };
