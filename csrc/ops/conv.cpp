@@ -90,8 +90,7 @@ void grad_filter_type(const TypeArgs& args) {
 
 /// Every pixel of the result meets every element of the filter once for each of its own channels.
 double flops(const Shape& result, const Shape& filter) {
-  return 2.0 * static_cast<double>(count(result)) * static_cast<double>(count(filter)) /
-         static_cast<double>(filter[3]);
+  return 2.0 * static_cast<double>(count(result)) * static_cast<double>(count(filter)) / static_cast<double>(filter[3]);
 }
 
 double conv_flops(const TypeArgs& args) { return flops(args.outputs[0].shape, args.inputs[1].shape); }

@@ -99,7 +99,8 @@ std::string Times::table(double clock) const {
       continue;
     }
     const TimedPhase& phase = phases_[i];
-    const std::string rate = phase.flops > 0 && clock > 0 ? format("%.1f", phase.flops / each / clock / row.workers) : "";
+    const std::string rate =
+        phase.flops > 0 && clock > 0 ? format("%.1f", phase.flops / each / clock / row.workers) : "";
     out += format(" %9.2f %5.0f%% %11s %8d %6lld  ", phase.cost / 1e3, 100 * row.waited / row.sum, rate.c_str(),
                   row.workers, static_cast<long long>(phase.tasks));
     out += concat(phase.name, " ", phase.type, phase.layer.empty() ? "" : "  // " + phase.layer, "\n");

@@ -74,7 +74,7 @@ class Times {
   struct Row {
     double sum = 0;
     std::vector<float> recent = std::vector<float>(kRecent);  // a ring, for the median
-    double waited = 0;  // by worker 0, for the others
+    double waited = 0;                                        // by worker 0, for the others
     std::int64_t count = 0;
     int workers = 1;
   };
