@@ -1,6 +1,9 @@
 // csrc/bind/convert.cpp -- attribute and array conversions
 #include "bind/convert.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "error.h"
 
 namespace nabi::bind {
@@ -51,7 +54,12 @@ py::tuple to_python(const Shape& shape) {
   return out;
 }
 
-py::dtype numpy_dtype(DType dtype) { return py::dtype(name_of(dtype)); }
+py::dtype numpy_dtype(DType dtype) {
+  static constexpr int kNumbers[kDTypes] = {py::detail::npy_api::NPY_FLOAT_, py::detail::npy_api::NPY_DOUBLE_,
+                                            py::detail::npy_api::NPY_INT32_, py::detail::npy_api::NPY_INT64_,
+                                            py::detail::npy_api::NPY_BOOL_,  py::detail::npy_api::NPY_UBYTE_};
+  return py::dtype(kNumbers[static_cast<int>(dtype)]);
+}
 
 Feed to_feed(const py::array& array) {
   static constexpr Element kSigned[] = {Element::i8, Element::i16, Element::i32, Element::i64};
@@ -79,19 +87,26 @@ Feed to_feed(const py::array& array) {
       feed.data = nullptr;
       throw TypeError(concat("run: requires arrays of numbers, got dtype ", std::string(py::str(dtype))));
   }
-  check<TypeError>(sized && (order == '=' || order == '|'),
-                   "run: requires arrays in native byte order of at most 64 bits, got dtype ",
-                   std::string(py::str(dtype)));
-  feed.data = static_cast<const char*>(array.data());
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) {
-    feed.shape.push_back(array.shape(i));
-    feed.strides.push_back(array.strides(i));
+  if (!sized || (order != '=' && order != '|')) {  // the text of a dtype is made by Python: not for every call
+    throw TypeError(concat("run: requires arrays in native byte order of at most 64 bits, got dtype ",
+                           std::string(py::str(dtype))));
   }
+  feed.data = static_cast<const char*>(array.data());
+  feed.shape.assign(array.shape(), array.shape() + array.ndim());
+  feed.strides.assign(array.strides(), array.strides() + array.ndim());
   return feed;
 }
 
-py::array new_array(const Type& type) {
-  return py::array(numpy_dtype(type.dtype), std::vector<py::ssize_t>(type.shape.begin(), type.shape.end()));
+py::array new_array(const Type& type, py::handle kind) {
+  auto& api = py::detail::npy_api::get();
+  Py_intptr_t shape[32];  // NumPy's own limit on axes, and the core's
+  check(type.shape.size() <= std::size(shape), "an array has at most 32 axes, got ", type.shape.size());
+  std::copy(type.shape.begin(), type.shape.end(), shape);
+  auto* subtype = kind.is_none() ? api.PyArray_Type_ : reinterpret_cast<PyTypeObject*>(kind.ptr());
+  PyObject* made = api.PyArray_NewFromDescr_(subtype, numpy_dtype(type.dtype).release().ptr(),
+                                             static_cast<int>(type.shape.size()), shape, nullptr, nullptr, 0, nullptr);
+  if (made == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::array>(made);
 }
 
 void check_array(const py::array& array, const Type& type, std::size_t from, const char* what) {

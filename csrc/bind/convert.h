@@ -26,8 +26,8 @@ py::dtype numpy_dtype(DType dtype);
 /// A view of a user's array; the array must outlive it. Throws TypeError for dtypes that hold no numbers.
 Feed to_feed(const py::array& array);
 
-/// A new C-contiguous array.
-py::array new_array(const Type& type);
+/// A new C-contiguous array, of ndarray's subclass `kind` unless that is None.
+py::array new_array(const Type& type, py::handle kind = py::none());
 
 /// Throws unless the array is C-contiguous with this dtype and, from axis `from` on, this shape.
 void check_array(const py::array& array, const Type& type, std::size_t from, const char* what);

@@ -76,26 +76,47 @@ std::int64_t run_released(Program& program, const RunRequest& request) {
   }
 }
 
-/// A Program with what Python adds: it keeps arrays alive and lets go of the interpreter while it runs.
-std::vector<py::array> call(Program& program, const std::vector<py::array>& inputs) {
+/// One step on whole arrays. This is what a call with one row waits for, so nothing here looks anything up.
+py::list call(Program& program, const py::list& inputs, py::handle kind) {
   RunRequest request;
-  for (const py::array& array : inputs) request.feeds.push_back(to_feed(array));
-  const Graph& graph = program.graph();
-  for (const Node& node : graph.nodes()) {
-    if (node.op->name != "input") continue;
-    const auto index = static_cast<std::size_t>(node.attrs.integer("index"));
-    check(index < request.feeds.size(), "call: requires an array for input ", index, ", got ", request.feeds.size(),
-          " arrays");
-    check(request.feeds[index].shape == graph.type(node.first).shape, "call: requires input ", index, " to have shape ",
-          to_string(graph.type(node.first).shape), ", got ", to_string(request.feeds[index].shape));
+  request.feeds.reserve(inputs.size());
+  for (py::handle input : inputs) {
+    check<TypeError>(py::isinstance<py::array>(input), "call: requires arrays, got ", Py_TYPE(input.ptr())->tp_name);
+    request.feeds.push_back(to_feed(py::reinterpret_borrow<py::array>(input)));
   }
-  std::vector<py::array> outputs;
-  for (ValueId id : graph.outputs()) {
-    outputs.push_back(new_array(graph.type(id)));
-    request.results.push_back({static_cast<char*>(outputs.back().mutable_data()), 0});
+  const Graph& graph = program.graph();
+  for (std::size_t i = 0; i < program.inputs().size(); ++i) {
+    if (program.inputs()[i] == kNone) continue;
+    check(i < request.feeds.size(), "call: requires an array for input ", i, ", got ", request.feeds.size(), " arrays");
+    const Shape& shape = graph.type(program.inputs()[i]).shape;
+    if (request.feeds[i].shape == shape) continue;
+    throw ValueError(concat("call: requires input ", i, " to have shape ", to_string(shape), ", got ",
+                            to_string(request.feeds[i].shape)));
+  }
+  py::list outputs(graph.outputs().size());
+  request.results.reserve(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    py::array made = new_array(graph.type(graph.outputs()[i]), kind);
+    request.results.push_back({static_cast<char*>(made.mutable_data()), 0});
+    outputs[i] = std::move(made);
   }
   run_released(program, request);
   return outputs;
+}
+
+/// The quotient of two scalar variables in their own precision, as NumPy would give it; 0 over 0.
+double ratio(const Variable& total, const Variable& count) {
+  const auto read = [](const Variable& variable) -> double {
+    check(variable.type().shape.empty() && is_float(variable.type().dtype), "ratio: requires float scalars, got ",
+          to_string(variable.type()));
+    return variable.type().dtype == DType::f32 ? *reinterpret_cast<const float*>(variable.data())
+                                               : *reinterpret_cast<const double*>(variable.data());
+  };
+  const double dividend = read(total);
+  const double divisor = read(count);
+  if (divisor == 0) return 0;
+  // A quotient of two floats rounded to double first is rounded to float correctly all the same: 53 >= 2 * 24 + 2.
+  return total.type().dtype == DType::f32 ? static_cast<float>(dividend / divisor) : dividend / divisor;
 }
 
 std::int64_t run(Program& program, const std::vector<py::array>& feeds,
@@ -109,9 +130,9 @@ std::int64_t run(Program& program, const std::vector<py::array>& feeds,
     request.feeds.push_back(to_feed(array));
   }
   const Graph& graph = program.graph();
-  for (const Node& node : graph.nodes()) {
-    if (node.op->name != "input") continue;
-    const Shape& shape = graph.type(node.first).shape;
+  for (const ValueId id : program.inputs()) {
+    if (id == kNone) continue;
+    const Shape& shape = graph.type(id).shape;
     check(!shape.empty() && shape[0] == rows, "run: requires programs whose inputs have ", rows, " rows, got ",
           to_string(shape));
   }
@@ -264,6 +285,13 @@ void bind_storage(py::module_& m) {
             variable.touch();
           },
           py::arg("array"))
+      .def(
+          "clear",
+          [](Variable& variable) {
+            std::memset(variable.data(), 0, variable.size());
+            variable.touch();
+          },
+          "Sets all elements to zero.")
       .def("read",
            [](const Variable& variable) {
              py::array out = new_array(variable.type());
@@ -299,7 +327,8 @@ void bind_program(py::module_& m) {
              return std::make_unique<Program>(graph, std::move(variables), std::move(arena), backend);
            }),
            py::arg("graph"), py::arg("variables"), py::arg("arena") = nullptr, py::arg("device") = "cpu")
-      .def("call", &call, py::arg("inputs"), "One step on exactly these arrays; returns the outputs.")
+      .def("call", &call, py::arg("inputs"), py::arg("kind") = py::none(),
+           "One step on exactly these arrays; returns the outputs, of ndarray's subclass `kind` if given.")
       .def("run", &run, py::arg("feeds"), py::arg("index"), py::arg("rows"), py::arg("results"), py::arg("first"),
            py::arg("last"), py::arg("seconds") = 0.0,
            "Steps first..last-1; returns the step it stopped before when the seconds had passed.")
@@ -317,6 +346,8 @@ PYBIND11_MODULE(_core, m) {
   bind_graph(m);
   bind_storage(m);
   bind_program(m);
+  m.def("ratio", &ratio, py::arg("total"), py::arg("count"),
+        "total / count of two scalar variables; 0 where count is 0.");
   m.def("op_table", &op_table_list, "Every op: name, family, inputs, traits and attributes with their defaults.");
   m.def(
       "permutation",

@@ -55,6 +55,10 @@ class Program {
   std::int64_t run(const RunRequest& request);
 
   const Graph& graph() const { return graph_; }
+
+  /// By input index: the value it becomes, kNone where the graph does not use it.
+  const std::vector<ValueId>& inputs() const { return inputs_; }
+
   std::size_t arena_bytes() const { return plan_.arena_bytes; }
   const std::vector<StepInfo>& steps() const { return steps_; }
 

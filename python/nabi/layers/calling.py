@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nabi import config, tree
-from nabi.trace import KerasTensor, Tensor, Variable, current_trace
+from nabi import _core, config, tree
+from nabi.trace import Array, KerasTensor, Tensor, Variable, current_trace
+from nabi.trace.eager import admit
 
 if TYPE_CHECKING:
     from nabi.layers.layer import Layer
@@ -158,6 +159,65 @@ class _Local(threading.local):
 
 
 _local = _Local()
+
+
+class Losses:
+    """How many losses layers have been given so far: a layer that saw none since it was last cleared has none."""
+
+    added = 0
+
+
+class QuickCall:
+    """The program of a call on one array that gives one array, without masks and losses.
+
+    Attributes:
+        program: the core's program.
+        spec: the layer's `input_spec`, which the array was checked against.
+        cleared: `Losses.added` when the losses of the layers were last cleared.
+    """
+
+    __slots__ = ("cleared", "program", "spec")
+
+    def __init__(self, program: _core.Program, spec: Any) -> None:
+        self.program = program
+        self.spec = spec
+        self.cleared = -1
+
+
+def array_key(layer: Layer, x: np.ndarray[Any, Any]) -> Any:
+    """All that the program of a call on one array depends on."""
+    return (layer.version, config.generation, type(x), x.dtype, x.shape)
+
+
+def quick_call(layer: Layer, key: Any) -> _core.Program | None:
+    """The program for a call that is like an earlier one; the layers' losses are cleared, as by every call."""
+    quick = layer._eager.quick.get(key) if layer._eager is not None else None
+    if quick is None or quick.spec is not layer._input_spec:
+        return None
+    if quick.cleared != Losses.added:
+        quick.cleared = Losses.added
+        layer._clear_losses()
+    program: _core.Program = quick.program
+    return program
+
+
+def note_quick_call(layer: Layer, key: Any, given: Any, outputs: Any, arguments: tuple[Any, ...]) -> None:
+    """Lets later calls with this key run the program at once, if its array goes in and comes out as it is.
+
+    Args:
+        layer: the layer that was called.
+        key: of the call.
+        given: the array that the user gave.
+        outputs: what the call returned.
+        arguments: of the layer's cached call, the array as the program took it first.
+    """
+    taken = arguments[0][0]
+    plain = type(outputs) is Array and outputs._keras_mask is None and not layer._losses
+    if layer._eager is None or not plain or not admit(given).dtype == given.dtype == taken.dtype:
+        return
+    program = layer._eager.program(*arguments)
+    if program is not None:
+        layer._eager.quick[key] = QuickCall(program, layer._input_spec)
 
 
 def outside() -> bool:

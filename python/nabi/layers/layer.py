@@ -308,8 +308,11 @@ class Layer(LayerState):
         self._check_super_called()
         if len(args) == 1 and not kwargs and self.built and type(args[0]) in _ARRAYS and calling.outside():
             defaults = self._defaults()
-            if defaults is not None and _mask(args[0]) is None:
-                return self._call_on_array(args[0], *defaults)
+            x = args[0]
+            if defaults is not None and _mask(x) is None:
+                key = calling.array_key(self, x)
+                program = calling.quick_call(self, key)
+                return self._call_on_array(x, key, *defaults) if program is None else program.call([x], Array)[0]
         self._called = True
         original = args, dict(kwargs)
         symbolic = any_symbolic(args, kwargs)
@@ -363,17 +366,19 @@ class Layer(LayerState):
         found: tuple[dict[str, Any], dict[str, Any]] | None = self._call_defaults[0]
         return found
 
-    def _call_on_array(self, x: Any, kwargs: dict[str, Any], values: dict[str, Any]) -> Any:
+    def _call_on_array(self, x: Any, key: Any, kwargs: dict[str, Any], values: dict[str, Any]) -> Any:
         """`__call__` of a built layer on one array without a mask, outside of any trace and of other calls."""
         self._called = True
-        x = self._converted(x)
+        given, x = x, self._converted(x)
         assert_input_compatibility(self.input_spec, x, self.name)
         context, _ = calling.enter_context(self)
         try:
             context.values.update(values)
-            return self._run_now((x,), dict(kwargs), context)
+            outputs = self._run_now((x,), dict(kwargs), context)
         finally:
             calling.leave_context()
+        calling.note_quick_call(self, key, given, outputs, ((x,), kwargs, [None], tuple(sorted(values.items()))))
+        return outputs
 
     def _converted(self, x: Any) -> Any:
         """An argument as the layer takes it: arrays of any library, floats in the layer's dtype."""
@@ -457,6 +462,7 @@ class Layer(LayerState):
         result = self._eager(args, kwargs, masks, values)
         self._clear_losses()
         self._losses.extend(result["losses"])
+        calling.Losses.added += len(result["losses"])
         outputs = result["outputs"]
         for output, mask in zip(tree.flatten(outputs), result["masks"], strict=True):
             _with_mask(output, mask)
@@ -591,6 +597,7 @@ class Layer(LayerState):
                     f"invalid value: {x}"
                 )
         self._losses.extend(values)
+        calling.Losses.added += 1
 
     def _own_losses(self) -> list[Any]:
         """What `add_loss` got in the current trace, or in the last call on arrays."""

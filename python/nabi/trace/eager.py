@@ -98,10 +98,11 @@ class Cached:
         self._state = state
         self._arena = arena
         self._entries: dict[Any, _Entry] = {}
+        self.quick: dict[Any, Any] = {}  # what callers that know their arguments keep besides; goes with the programs
         _caches.add(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        inputs: list[np.ndarray[Any, Any]] = []
+    def _full_key(self, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[np.ndarray[Any, Any]]) -> Any:
+        """The key of a call; its arrays, as the program takes them, are added to `inputs`."""
         key: list[Any] = [config.generation]
         if self._state is not None:
             key.append(self._state())
@@ -127,7 +128,16 @@ class Cached:
                 key.append(_key(arg, inputs))
         if kwargs:
             key.append(tuple([(name, _key(kwargs[name], inputs)) for name in sorted(kwargs)]))
-        full = tuple(key)
+        return tuple(key)
+
+    def program(self, *args: Any, **kwargs: Any) -> _core.Program | None:
+        """The program of a call with these arguments that was made before and gave one tensor."""
+        entry = self._entries.get(self._full_key(args, kwargs, []))
+        return entry.program if entry is not None and sum(slot is _OUTPUT for slot in entry.slots) == 1 else None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        inputs: list[np.ndarray[Any, Any]] = []
+        full = self._full_key(args, kwargs, inputs)
         try:
             entry = self._entries.get(full)
         except TypeError as error:
@@ -135,16 +145,17 @@ class Cached:
         if entry is None:
             entry = self._trace(full, args, kwargs)
         entry.used = next(_clock)
-        found = entry.program.call(inputs)
+        found = entry.program.call(inputs, Array)
         if entry.single:
-            return found[0].view(Array)
+            return found[0]
         left = iter(found)
-        values = [next(left).view(Array) if slot is _OUTPUT else slot for slot in entry.slots]
+        values = [next(left) if slot is _OUTPUT else slot for slot in entry.slots]
         return tree.pack_sequence_as(entry.structure, values)
 
     def clear(self) -> None:
         """Forgets all programs."""
         self._entries.clear()
+        self.quick.clear()
 
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Entry:
         with Trace() as trace:
@@ -183,6 +194,7 @@ class Cached:
         while len(self._entries) >= self.size:
             oldest = min(list(self._entries.items()), key=lambda item: item[1].used)[0]
             self._entries.pop(oldest, None)
+            self.quick.clear()
         self._entries[key] = entry
         return entry
 

@@ -13,6 +13,7 @@ import numpy as np
 from nabi import _core, config, ops, tree
 from nabi.trace import Tensor, Trace, pressure
 from nabi.training.data_adapters import AnyArray, Feeds
+from nabi.training.quick import QuickCalls
 
 _KEPT = 16  # programs a model keeps, the most recently used ones
 
@@ -68,6 +69,7 @@ class StepCache:
         self._steps: OrderedDict[Any, Step] = OrderedDict()
         self._arena: _core.Arena | None = None
         self._lock = threading.RLock()
+        self.quick = QuickCalls()
 
     def get(self, model: Any, mode: str, feeds: Feeds, rows: int) -> Step:
         """The step for batches of `rows` samples; traced if there is none yet.
@@ -87,6 +89,7 @@ class StepCache:
                 self._steps[key] = step
                 while len(self._steps) > _KEPT:
                     self._steps.popitem(last=False)
+                    self.quick.clear()
             else:
                 self._steps.move_to_end(key)
             return step
@@ -103,6 +106,7 @@ class StepCache:
         """Forgets all steps."""
         with self._lock:
             self._steps.clear()
+            self.quick.clear()
             self._arena = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StepCache:
