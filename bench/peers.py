@@ -164,9 +164,8 @@ def show(title: str, unit: float, found: dict[str, dict[str, float]]) -> None:
     print(f"{title:<28} " + " | ".join(cells), flush=True)
 
 
-def training(args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
+def training(args: argparse.Namespace, threads: int) -> Iterator[dict[str, Any]]:
     """Milliseconds a training step."""
-    out = []
     with contestants(args.libraries, threads) as everyone:
         for name in args.models:
             for batch in args.batch or [COURSE[name].batch]:
@@ -181,8 +180,7 @@ def training(args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
                     samples = rounds(players, args.rounds, {"do": "sample"})
                 found = compared(samples)
                 show(f"{name} b{batch} {threads}t ms/step", 1e3, found)
-                out.append({"what": "training", "model": name, "batch": batch, "threads": threads, "libraries": found})
-    return out
+                yield {"what": "training", "model": name, "batch": batch, "threads": threads, "libraries": found}
 
 
 def calls(args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
@@ -226,7 +224,7 @@ def imports(args: argparse.Namespace) -> list[dict[str, Any]]:
     times: dict[str, list[float]] = {name: [] for name in ["bare", "numpy", *names]}
     backends = {"keras-tf": "tensorflow", "keras-jax": "jax"}
     with alone(args.locks):
-        for _ in range(6):
+        for _ in range(4):
             for name, found in times.items():
                 code = "pass" if name == "bare" else f"import {IMPORTS.get(name, name)}"
                 env = {**os.environ, "KERAS_BACKEND": backends.get(name, ""), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -258,6 +256,11 @@ def check(args: argparse.Namespace) -> list[dict[str, Any]]:
     return out
 
 
+def save(path: str | None, found: dict[str, Any]) -> None:
+    if path:
+        pathlib.Path(path).write_text(json.dumps(found, indent=1))
+
+
 def plot(rows: list[dict[str, Any]], path: str) -> None:
     """A bar a library: how many times as long as nabi a step takes."""
     import matplotlib
@@ -283,6 +286,37 @@ def plot(rows: list[dict[str, Any]], path: str) -> None:
     figure.savefig(path, dpi=120)
 
 
+def tables(paths: list[str]) -> str:
+    """Files of --json as Markdown."""
+    rows = [row for path in paths for row in json.loads(pathlib.Path(path).read_text())["rows"]]
+    out = []
+    found = [row for row in rows if row["what"] == "training"]
+    names = sorted({k for row in found for k in row["libraries"]}, key=LIBRARIES.index)
+    if found:
+        out.append("| model, batch, threads | " + " | ".join(f"{name}, ms" for name in names) + " |")
+        out.append("| --- |" + " ---: |" * len(names))
+    for row in found:
+        cells = []
+        for name in names:
+            one = row["libraries"].get(name, {})
+            text = f"{one['median'] * 1e3:.3g}" if one else ""
+            if "ratio" in one:
+                text += f" (**{one['ratio']:.2f}**; {one['ratio_least']:.2f}-{one['ratio_most']:.2f})"
+            cells.append(text)
+        out.append(f"| {row['model']}, {row['batch']}, {row['threads']} | " + " | ".join(cells) + " |")
+    for row in rows:
+        if row["what"] == "calls":
+            ways = [f"{k} {v * 1e6:.0f}" for k, v in row["seconds"].items()]
+            out.append(f"\n{row['model']}, one row, {row['threads']} thread(s), microseconds: {'; '.join(ways)}")
+        elif row["what"] == "memory":
+            lifts = [f"{k} {v / 1e6:.0f}" for k, v in row["bytes"].items()]
+            out.append(f"\n{row['model']}, batch {row['batch']}, megabytes: {'; '.join(lifts)}")
+        elif row["what"] == "imports":
+            waits = [f"{k} {v:.2f}" for k, v in row["seconds"].items() if k != "bare"]
+            out.append(f"\nimport, seconds: {'; '.join(waits)}")
+    return "\n".join(out)
+
+
 def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 
@@ -301,6 +335,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--locks", type=words, default=[], help="files locked while sampling; the last while warming up")
     out.add_argument("--json", default=None, help="also write the figures to this file")
     out.add_argument("--plot", default=None, help="also draw the ratios into this PNG (needs matplotlib)")
+    out.add_argument("--tables", type=words, default=[], help="print files of --json as Markdown, and measure nothing")
     for what in ("calls", "memory", "imports", "check"):
         out.add_argument(f"--{what}", action="store_true", help="this instead of training")
     return out
@@ -311,8 +346,12 @@ def main() -> None:
     for given, known in ((args.models, COURSE), (args.libraries, LIBRARIES)):
         if unknown := set(given) - set(known):
             sys.exit(f"peers: unknown {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+    if args.tables:
+        print(tables(args.tables))
+        return
     rows: list[dict[str, Any]] = []
-    print(" ".join(f"{k}={v}" for k, v in machine().items()), flush=True)
+    here = machine()
+    print(" ".join(f"{k}={v}" for k, v in here.items()), flush=True)
     if args.check:
         rows += check(args)
     if args.imports:
@@ -323,14 +362,15 @@ def main() -> None:
         if args.memory:
             rows += memory(args, threads)
         if not (args.check or args.imports or args.calls or args.memory):
-            rows += training(args, threads)
+            for row in training(args, threads):
+                rows.append(row)
+                save(args.json, {"machine": here, "rows": rows})  # a long run that is stopped leaves what it has
     if args.json:
         versions = {}
         for library in args.libraries:
             with contestants([library], 1) as (player,):
                 versions[library] = player.ask(do="versions")
-        text = json.dumps({"machine": machine(), "versions": versions, "rows": rows}, indent=1)
-        pathlib.Path(args.json).write_text(text)
+        save(args.json, {"machine": here, "versions": versions, "rows": rows})
     if args.plot:
         plot(rows, args.plot)
 

@@ -38,7 +38,7 @@ PYTHON_FLOORS = [
     {"losses", "metrics", "optimizers"},
     {"saving", "callbacks", "training", "models", "utils"},
     {"datasets", "backend"},
-    {"cli", "demo"},
+    {"cli", "demo", "benchmark"},
 ]
 
 

@@ -385,6 +385,11 @@ PYBIND11_MODULE(_core, m) {
         return out;
       },
       "One core's clock and float32 peak under the instruction set in use, in cycles and operations a second.");
+  m.def("measure_clock", &cpu::measure_clock, "One core's clock in cycles a second; 0 where it cannot be measured.");
+  m.def("measure_copy", &cpu::measure_copy, py::arg("bytes"), py::call_guard<py::gil_scoped_release>(),
+        "Bytes read and written a second by the team's copy, source and target together of this size.");
+  m.def("measure_hop", &cpu::measure_hop, py::call_guard<py::gil_scoped_release>(),
+        "Seconds in which a cache line goes from one worker to another.");
 }
 
 }  // namespace nabi::bind

@@ -1,11 +1,17 @@
 // csrc/cpu/lower_measure.cpp -- runs the yardstick kernel; the family has no ops
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstring>
+#include <memory>
+#include <thread>
 
 #include "cpu/isa.h"
 #include "cpu/lower.h"
 #include "cpu/measure.h"
 #include "cpu/yardstick.h"
+#include "parallel.h"
+#include "platform.h"
 
 namespace nabi::cpu {
 namespace {
@@ -14,7 +20,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Cycles a second from a chain of dependent additions, one a cycle on every core we know.
+}  // namespace
+
+void lower_measure(LowerTable&) {}
+
+/// One addition a cycle on every core we know.
 double measure_clock() {
 #if defined(__x86_64__) || defined(__aarch64__)
   constexpr std::int64_t kRounds = 20000;
@@ -35,10 +45,6 @@ double measure_clock() {
 #endif
 }
 
-}  // namespace
-
-void lower_measure(LowerTable&) {}
-
 Yardstick measure() {
   alignas(64) float sums[8 * 16];
   char* const pointers[1] = {reinterpret_cast<char*>(sums)};
@@ -50,6 +56,61 @@ Yardstick measure() {
     kernels().measure_fma(Args{pointers, &params, nullptr}, 0, 1, nullptr);
     best.flops = std::max(best.flops, static_cast<double>(params.rounds * kMeasureFlops) / seconds_since(start));
   }
+  return best;
+}
+
+double measure_copy(std::size_t size) {
+  const std::size_t half = std::max<std::size_t>(size / 2 / 64, 1) * 64;
+  const auto give_back = [half](char* memory) { release(memory, 2 * half); };
+  const std::unique_ptr<char, decltype(give_back)> memory(static_cast<char*>(allocate(2 * half, "a measurement")),
+                                                          give_back);
+  char* const to = memory.get();
+  char* const from = to + half;
+  std::memset(from, 1, half);  // its own pages
+  Barrier barrier;
+  const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{1} << 22) / half);
+  double best = 0;
+  run_team([&](int worker, int workers) {
+    const std::size_t share = half / static_cast<std::size_t>(workers) / 64 * 64;
+    const std::size_t first = share * static_cast<std::size_t>(worker);
+    const std::size_t bytes = worker + 1 == workers ? half - first : share;
+    for (int sample = 0; sample < 8; ++sample) {
+      if (workers > 1) barrier.wait(workers);
+      const auto start = std::chrono::steady_clock::now();
+      for (std::size_t i = 0; i < repeats; ++i) {
+        std::memcpy(to + first, from + first, bytes);
+        asm volatile("" ::: "memory");  // every copy is made
+      }
+      if (workers > 1) barrier.wait(workers);
+      if (worker == 0) best = std::max(best, 2.0 * static_cast<double>(half * repeats) / seconds_since(start));
+    }
+  });
+  return best;
+}
+
+double measure_hop() {
+  constexpr int kHops = 2000;
+  struct alignas(128) Line {
+    std::atomic<int> turn{0};
+  } line;
+  double best = 0;
+  run_team([&](int worker, int workers) {
+    if (workers < 2 || worker > 1) return;
+    for (int sample = 0; sample < 20; ++sample) {
+      const auto start = std::chrono::steady_clock::now();
+      for (int i = 0; i < kHops; ++i) {
+        const int mine = (sample * kHops + i) * 2 + worker;
+        const auto until = start + std::chrono::milliseconds(100);
+        for (int spins = 1; line.turn.load(std::memory_order_acquire) != mine; ++spins) {
+          spin_pause();
+          if (spins % 4096 == 0 && std::chrono::steady_clock::now() > until) std::this_thread::yield();
+        }
+        line.turn.store(mine + 1, std::memory_order_release);
+      }
+      const double hop = seconds_since(start) / (2 * kHops);
+      if (worker == 0) best = sample == 0 ? hop : std::min(best, hop);
+    }
+  });
   return best;
 }
 

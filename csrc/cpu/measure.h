@@ -1,4 +1,4 @@
-// csrc/cpu/measure.h -- what this core can do, measured: the yardstick of bench/ops.py
+// csrc/cpu/measure.h -- what this core can do, measured: the yardstick of nabi bench
 #pragma once
 
 #include <stdint.h>

@@ -19,6 +19,16 @@ def positive(text: str) -> int:
     return value
 
 
+def words(text: str) -> list[str]:
+    """An argument with commas."""
+    return text.split(",")
+
+
+def numbers(text: str) -> list[int]:
+    """An argument of counts with commas."""
+    return [positive(part) for part in words(text)]
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     out = argparse.ArgumentParser(prog="nabi", description="Deep learning in one small native wheel.")
@@ -32,6 +42,14 @@ def parser() -> argparse.ArgumentParser:
         "--output", default="nabi_demo", help="folder for the learning curve and the weights (default: %(default)s)"
     )
     demo.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
+    bench = commands.add_parser("bench", help="measure the kernels beside what this machine can do")
+    bench.add_argument(
+        "--filter", type=words, default=[], help="only cases whose name contains one of these, such as conv3x3,gemm"
+    )
+    bench.add_argument("--isa", type=words, default=[], help="instruction sets, or all (default: the best)")
+    bench.add_argument("--threads", type=numbers, default=[], help="such as 1,2 (default: 1 and as many as there are)")
+    bench.add_argument("--seconds", type=float, default=0.1, help="spent on a case (default: %(default)s)")
+    bench.add_argument("--json", default=None, help="also write the figures to this file")
     commands.add_parser("info", help="print version, instruction set, threads, devices and build flags")
     return out
 
@@ -56,12 +74,29 @@ def info() -> None:
         print(f"{name:<{width}}  {value}")
 
 
+def bench(args: argparse.Namespace) -> int:
+    """Measures the kernels."""
+    from nabi import benchmark
+
+    isas = _core.isas() if args.isa == ["all"] else args.isa
+    try:
+        benchmark.run(args.filter, isas, args.threads, args.seconds, args.json)
+    except ValueError as error:
+        print(f"nabi bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     args = parser().parse_args(arguments)
     if args.command == "info":
         info()
         return 0
+    if args.command == "bench":
+        return bench(args)
     from nabi import demo
 
     try:
