@@ -24,7 +24,8 @@ class ProgbarLogger(Callback):
         return False
 
     def _wants_progress(self, mode: str) -> bool:
-        return self.verbose == 1 and not (mode == "test" and self._called_in_fit)
+        shown = self.verbose == 1 or self.target is None  # the number of batches is shown at the end
+        return shown and not (mode == "test" and self._called_in_fit)
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params

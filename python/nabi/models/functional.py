@@ -315,10 +315,12 @@ class Functional(Model):
         self._graph = SymbolicGraph(tree.flatten(inputs), tree.flatten(outputs))
 
     def _arrange_inputs(self, x: Any) -> Any:
-        """A dict of inputs by name as the list that the model was made with."""
+        """A dict of inputs by name in the structure that the model was made with, entries of other names left out."""
         struct = self._inputs_struct.value
-        if not isinstance(x, dict) or isinstance(struct, dict):
+        if not isinstance(x, dict):
             return x
+        if isinstance(struct, dict):
+            return {key: x[key] for key in struct} if len(x) > len(struct) and set(struct) <= set(x) else x
         references = self.inputs
         names = [[ref.name, _history(ref).operation.name] for ref in references]
         found = [next((x[name] for name in pair if name in x), None) for pair in names]

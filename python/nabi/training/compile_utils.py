@@ -128,7 +128,7 @@ def align(y: Any, y_pred: Any, names: Sequence[str], argument: str) -> list[Any]
     Raises:
         ValueError: the numbers differ, or a name is missing.
     """
-    if isinstance(y, Mapping) and not (len(y) == len(names) and isinstance(y_pred, Mapping)):
+    if isinstance(y, Mapping) and not (isinstance(y_pred, Mapping) and set(y) == set(y_pred)):
         missing = [name for name in names if name not in y]
         if len(missing) == len(names) or set(y) - set(names):
             raise ValueError(f"Expected `{argument}` to have the keys {list(names)}. Received keys: {list(y)}")
@@ -227,6 +227,9 @@ class CompileLoss:
             self.build(flat_true, flat_pred, names)
         total: Any = None
         for number, (i, loss, weight) in enumerate(self._parts):
+            if flat_true[i] is None:
+                there = [name for name, value in zip(names, flat_true, strict=True) if value is not None]
+                raise ValueError(f"`y` must have targets for output '{names[i]}', which has a loss. Received: {there}")
             try:
                 value = loss(flat_true[i], flat_pred[i], flat_weight[i])
             except (TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ no result.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,20 @@ class Loop:
         self.last_logs: dict[str, Any] = {}  # of a user's own step
         self.collected: list[list[AnyArray]] = []  # predictions: per output, one array or one per batch
         self.structure: Any = None
+        self.empty = False  # there were no batches
+        self._feeds: Feeds | None = None  # of the last batch that was looked at in full
+        self._form: Any = None
 
     def run(self, epoch: int = 0) -> None:
         """Runs the batches of an epoch, or until the model's stop flag is set."""
         if isinstance(self._batches, ArrayBatches):
             self._run_arrays(self._batches, epoch)
-        else:
+            return
+        try:
             self._run_iterable(self._batches, epoch)
+        finally:
+            if self._mode != "train":  # the next pass begins anew
+                self._batches.close()
 
     def _begin(self, batch: int) -> None:
         getattr(self._callbacks, f"on_{self._mode}_batch_begin")(batch)
@@ -76,7 +84,8 @@ class Loop:
         every = self._callbacks._wants_batches(self._mode) or results is None
         progress = self._callbacks._wants_progress(self._mode)
         position = first
-        while position < last and not self._stopped():
+        every = every or self._stopped()  # then one step and no more
+        while position < last:
             if every:
                 stop = min(position + self._model.steps_per_execution, last)
                 self._begin(position - first)
@@ -91,6 +100,8 @@ class Loop:
                 self._note_logs(some, batches, results, position)
                 rows = slice(begin * batches.batch_size, position * batches.batch_size)
                 self._end(position - first - 1, self._outputs(results, rows) if self._mode == "predict" else None)
+            if self._stopped():
+                break
         self._note_logs(some, batches, results, position)
 
     def _advance(
@@ -134,18 +145,43 @@ class Loop:
 
     # -- iterables --------------------------------------------------------------------------------------------------
     def _run_iterable(self, batches: IterableBatches, epoch: int) -> None:
-        every = self._callbacks._wants_batches(self._mode) or self._callbacks._wants_progress(self._mode)
-        for number, batch in enumerate(batches.epoch(epoch)):
-            if every:
-                self._begin(number)
-            outputs = self._run_batch(self._model._batch_feeds(batch, self._mode))
-            if every:
-                self._end(number, outputs)
-            if self._stopped():
-                break
+        every = self._callbacks._wants_batches(self._mode)
+        progress = self._callbacks._wants_progress(self._mode)
+        together = self._model.steps_per_execution if every else 1
+        source, finished, outputs, told, due = batches.epoch(epoch), False, None, 0, 0.0
+        try:
+            while not source.done:
+                first = source.taken % together == 0
+                if every and first:
+                    self._begin(source.taken)
+                try:
+                    batch = next(source)
+                except StopIteration:
+                    break
+                outputs = self._run_batch(batch)
+                if every and source.taken % together == 0 or progress and perf_counter() >= due:
+                    told, due = source.taken, perf_counter() + _SLICE
+                    self._end(told - 1, outputs)
+                if self._stopped():
+                    break
+            if source.taken > told and (every or progress):
+                self._end(source.taken - 1, outputs)
+            finished = True
+        finally:
+            source.close(finished)
+        self.empty = source.taken == 0
 
-    def _run_batch(self, feeds: Feeds) -> Any:
-        """One step on all rows of `feeds`; returns the predictions in predict mode."""
+    def _run_batch(self, batch: Any) -> Any:
+        """One step on a batch; returns the predictions in predict mode."""
+        arrays = [part for part in batch if part is not None]
+        form = None
+        if all(type(array) is np.ndarray for array in arrays):
+            form = [None if part is None else (part.shape, part.dtype) for part in batch]
+        if form is None or self._feeds is None or form != self._form:
+            self._feeds, self._form = self._model._feeds(*batch), form
+            feeds = self._feeds
+        else:
+            feeds = self._feeds.like(arrays)
         step = self._model._steps.get(self._model, self._mode, feeds, feeds.rows)
         if self._mode == "predict":
             outputs = step.call(feeds, feeds.arrays)
@@ -157,7 +193,8 @@ class Loop:
             return tree.pack_sequence_as(step.structure, outputs)
         results = step.allocate(feeds.rows) if step.logs else []
         step.program.run(feeds.arrays, None, feeds.rows, results, 0, 1, 0.0)
-        self.last_logs = {name: float(values[-1]) for name, values in zip(step.logs, results, strict=True)}
+        if results:
+            self.last_logs = {name: float(values[-1]) for name, values in zip(step.logs, results, strict=True)}
         return None
 
     def predictions(self) -> Any:

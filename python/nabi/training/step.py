@@ -63,9 +63,14 @@ class Step:
 
 
 class StepCache:
-    """The steps of one model. They share one arena, sized for the largest; nothing in it outlives a step."""
+    """The steps of one model. They share one arena, sized for the largest; nothing in it outlives a step.
+
+    Attributes:
+        traced: how many steps were traced so far.
+    """
 
     def __init__(self) -> None:
+        self.traced = 0
         self._steps: OrderedDict[Any, Step] = OrderedDict()
         self._arena: _core.Arena | None = None
         self._lock = threading.RLock()
@@ -85,6 +90,7 @@ class StepCache:
             step = self._steps.get(key)
             if step is None:
                 step = trace_step(model, mode, feeds, rows, self.arena)
+                self.traced += 1
                 pressure.note(step.program.arena_bytes)
                 self._steps[key] = step
                 while len(self._steps) > _KEPT:

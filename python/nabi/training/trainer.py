@@ -344,14 +344,6 @@ class Trainer:
             self(feeds.pack([KerasTensor((None, *shape), dtype=dtype) for shape, dtype in feeds.specs])[0])
         return feeds
 
-    def _batch_feeds(self: Any, batch: Any, mode: str) -> Feeds:
-        """Checked data of one batch of an iterable."""
-        x, y, sample_weight = feeds_module.unpack_x_y_sample_weight(batch)
-        if mode == "predict":
-            y = sample_weight = None
-        parts = [tree.map_structure(_as_batch, part, none_is_leaf=False) for part in (x, y, sample_weight)]
-        return self._feeds(*parts)  # type: ignore[no-any-return]
-
     def _batches(
         self: Any,
         mode: str,
@@ -382,14 +374,15 @@ class Trainer:
             for data, rows in whole.programs():
                 self._trace(mode, data, rows)
             return whole
-        for name, value in (("y", y), ("sample_weight", sample_weight)):
+        for name, meaning, value in (("y", "the targets", y), ("sample_weights", "the sample weights", sample_weight)):
             if value is not None:
+                kind = feeds_module.source_of(x, None).kind
                 raise ValueError(
-                    f"When providing `x` as an iterable of batches, `{name}` should not be passed. "
-                    "Instead, it should be included in the batches."
+                    f"When providing `x` as a {kind}, `{name}` should not be passed. Instead, {meaning} should be "
+                    f"included as part of the {kind}."
                 )
-        batches = IterableBatches(x, steps, shuffle, order, class_weight)
-        first = self._batch_feeds(batches.first_batch(), mode)
+        batches = IterableBatches(x, steps, shuffle, order, class_weight, targets=mode != "predict")
+        first = self._feeds(*batches.first_batch())
         self._prepare(mode)
         self._trace(mode, first, first.rows)
         return batches
@@ -445,8 +438,9 @@ class Trainer:
         finished step, and `model.history` the finished epochs.
 
         Args:
-            x: array-like of shape (samples, ...), nested for several inputs; or an iterable of batches `(x, y)` or
-                `(x, y, sample_weight)`.
+            x: array-like of shape (samples, ...), nested for several inputs; or batches `(x, y)` or `(x, y,
+                sample_weight)` from a generator, a `PyDataset`, a torch DataLoader, a tf.data.Dataset or another
+                iterable. Batches that take long are made ahead, in order, by a thread.
             y: targets.
             batch_size: samples per step, 32 by default.
             epochs: number of the last epoch.
@@ -506,12 +500,25 @@ class Trainer:
         callbacks.on_train_begin()
         try:
             for epoch in range(initial_epoch, epochs):
+                if batches.ended:
+                    feeds_module.warn_out_of_data()
+                    break
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
                 loop = Loop(self, "train", batches, callbacks)
                 with self._compiled_trainable():
                     loop.run(epoch)
+                if loop.empty:
+                    break  # and the epoch is none; a warning has said that there are no more batches
                 logs = self._current_logs(loop.last_logs)
+                if validation is not None and validation.ended:
+                    warnings.warn(
+                        "`validation_data` ran out of data: it cannot be passed over again. The remaining epochs are "
+                        "not validated. Pass arrays or a `PyDataset`, or a generator without end together with "
+                        "`validation_steps`.",
+                        stacklevel=2,
+                    )
+                    validation = None
                 if validation is not None and _is_due(epoch + 1, validation_freq):
                     results = self._evaluate(validation, callbacks)
                     logs.update({f"val_{name}": value for name, value in results.items()})
@@ -521,6 +528,9 @@ class Trainer:
         finally:
             if hasattr(self.optimizer, "finalize_variable_values") and epochs > 0:
                 self.optimizer.finalize_variable_values(self.trainable_weights)
+            for data in (batches, validation):
+                if data is not None:
+                    data.close()
         callbacks.on_train_end(logs)
         return self.history  # type: ignore[no-any-return]
 
@@ -537,12 +547,11 @@ class Trainer:
         self.stop_evaluating = False
         callbacks.on_test_begin()
         self.reset_metrics()
-        if isinstance(batches, ArrayBatches):
-            batches.restart()
+        batches.restart()
         loop = Loop(self, "test", batches, callbacks)
         with self._compiled_trainable():
             loop.run()
-        logs: dict[str, Any] = self._current_logs(loop.last_logs)
+        logs: dict[str, Any] = {} if loop.empty else self._current_logs(loop.last_logs)
         callbacks.on_test_end(logs)
         return logs
 
@@ -729,11 +738,6 @@ def _result(metric: Any) -> Any:
         total, count = np.asarray(metric.total), np.asarray(metric.count)
         return total / count if count else np.zeros_like(total)
     return metric.result()
-
-
-def _as_batch(leaf: Any) -> Any:
-    """An entry of a batch as an array; lists of numbers are nested structures and come here number by number."""
-    return leaf if feeds_module.is_array_like(leaf) else np.asarray(leaf)
 
 
 def _count(value: Any, name: str, least: int, optional: bool = True) -> int | None:

@@ -19,6 +19,8 @@ from nabi.objects import (
 from nabi.objects import CustomObjectScope as custom_object_scope  # noqa: N813 - Keras has both
 from nabi.random import set_random_seed
 from nabi.trace import is_keras_tensor
+from nabi.training.data_adapters import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from nabi.training.data_adapters import PyDataset as Sequence
 from nabi.utils.files import get_file
 from nabi.utils.numerical import normalize, to_categorical
 from nabi.utils.progbar import Progbar
@@ -26,6 +28,8 @@ from nabi.utils.progbar import Progbar
 __all__ = [
     "CustomObjectScope",
     "Progbar",
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -38,9 +42,11 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "normalize",
+    "pack_x_y_sample_weight",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

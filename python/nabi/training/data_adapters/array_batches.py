@@ -51,6 +51,14 @@ class ArrayBatches:
         """Batches in an epoch, as callbacks are told."""
         return self.steps or self.batches
 
+    @property
+    def ended(self) -> bool:
+        """Never: arrays can always be passed over again."""
+        return False
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
     def restart(self) -> None:
         """Begins with the first sample again."""
         self._pass = 0

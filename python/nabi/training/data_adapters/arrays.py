@@ -34,6 +34,9 @@ def as_array(value: Any, name: str) -> AnyArray:
     kind = type(value).__module__.partition(".")[0]
     if kind == "pandas":
         array = np.asarray(value)
+        kinds = list(value.dtypes) if array.ndim == 2 else []
+        if array.dtype == object and all(isinstance(d, np.dtype) and d.kind in "fiub" for d in kinds):
+            array = value.to_numpy(np.result_type(*kinds))  # columns of numbers beside some of booleans
         if array.ndim == 1:
             array = array[:, None]  # a Series is one column
     elif isinstance(value, np.ndarray):
@@ -41,7 +44,7 @@ def as_array(value: Any, name: str) -> AnyArray:
     elif hasattr(value, "toarray"):  # SciPy's sparse matrices
         array = value.toarray()
     else:
-        array = np.asarray(value)
+        array = np.asarray(_on_host(value))
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise ValueError(
             f"`{name}` must hold numbers. Received an array of dtype {array.dtype} and shape {array.shape}."
@@ -55,6 +58,15 @@ def as_array(value: Any, name: str) -> AnyArray:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
+
+
+def _on_host(value: Any) -> Any:
+    """A tensor of another library as one that NumPy can read; no library is imported for it."""
+    if type(value).__module__.partition(".")[0] == "torch":
+        value = value.detach().cpu()
+        if str(value.dtype) == "torch.bfloat16":
+            value = value.float()
+    return value
 
 
 def feed_dtype(array: AnyArray, wanted: str | None) -> str:

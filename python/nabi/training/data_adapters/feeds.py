@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,7 +72,14 @@ class Feeds:
             packed.append(tree.map_structure(lambda there: next(left) if there else None, structure))
         return packed[0], packed[1], packed[2]
 
-    @property
+    def like(self, arrays: list[AnyArray]) -> Feeds:
+        """The same for other arrays of the same sample shapes, dtypes and number of rows."""
+        feeds = object.__new__(Feeds)
+        feeds.__dict__.update(self.__dict__)
+        feeds.arrays = arrays
+        return feeds
+
+    @functools.cached_property
     def key(self) -> tuple[Any, ...]:
         """What a program's trace depends on, besides the number of rows."""
         return (repr(self._structures), tuple(self.specs))

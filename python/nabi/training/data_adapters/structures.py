@@ -24,11 +24,12 @@ def check_array_data(x: Any, y: Any, sample_weight: Any) -> bool:
         return False
     for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight)):
         if part is not None and not all(leaf is None or is_array_like(leaf) for leaf in tree.flatten(part)):
-            raise ValueError(f"Unrecognized data type: {name}={_short(part)} (of type {type(part)})")
-    raise ValueError(f"Unrecognized data type: x={_short(x)} (of type {type(x)})")
+            raise ValueError(f"Unrecognized data type: {name}={short(part)} (of type {type(part)})")
+    raise ValueError(f"Unrecognized data type: x={short(x)} (of type {type(x)})")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """The text of a value, cut for a message."""
     text = repr(value)
     return text if len(text) <= 200 else text[:197] + "..."
 
@@ -50,3 +51,10 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         )
     x, y, sample_weight = data + (None,) * (3 - len(data))
     return x, y, sample_weight
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """One batch as `fit` takes it: `x`, `(x,)` for a list of inputs, `(x, y)` or `(x, y, sample_weight)`."""
+    if y is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)

@@ -59,6 +59,14 @@ def check_sample_weight(y: Any, sample_weight: Any, class_weight: Any) -> Any:
     if sample_weight is None or not isinstance(y, (list, tuple, dict)):
         return sample_weight
     if isinstance(sample_weight, (list, tuple, dict)):
+        try:
+            tree.assert_same_structure(y, sample_weight)
+        except ValueError:
+            stars = [tree.map_structure(lambda _: "*", part) for part in (y, sample_weight)]
+            raise ValueError(
+                "You should provide one `sample_weight` array per output in `y`. The two structures did not match:\n"
+                f"- y: {stars[0]}\n- sample_weight: {stars[1]}\n"
+            ) from None
         return sample_weight
     shape = np.shape(sample_weight)
     if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
