@@ -131,22 +131,31 @@ def _convolutions_sample(d: Draw) -> Sample:
     return arrays, {"conv": conv, "pool": pool, "max": d.flag()}
 
 
-# Batch normalisation between a convolution and a ReLU.
+# Batch normalisation between a product and a ReLU, or after both; then pooling.
 
 
 def _normalised(o: Ops, i: Sequence[int], attrs: Attrs) -> list[int]:
-    y, mean, variance = o.batch_norm(o.matmul(i[0], i[1]), i[2], i[3], epsilon=1e-3)
-    return [o.relu(y), mean, variance]
+    product = o.matmul(i[0], i[1])
+    y, mean, variance = o.batch_norm(o.relu(product) if attrs["after"] else product, i[2], i[3], epsilon=1e-3)
+    if not attrs["after"]:
+        y = o.relu(y)
+    pool = {"size": [2, 2], "strides": [attrs["stride"]] * 2, "padding": [0, 0, 0, 0]}
+    return [y, o.max_pool2d(y, **pool)[0], mean, variance]
 
 
-def _normalised_reference(x: Array, w: Array, gamma: Array, beta: Array) -> tuple[Array, Array, Array]:
-    y, mean, variance = ref.batch_norm(x @ w, gamma, beta, 1e-3)
-    return relu(y), mean, variance
+def _normalised_reference(
+    x: Array, w: Array, gamma: Array, beta: Array, after: bool, stride: int
+) -> tuple[Array, Array, Array, Array]:
+    product = x @ w
+    y, mean, variance = ref.batch_norm(relu(product) if after else product, gamma, beta, 1e-3)
+    y = y if after else relu(y)
+    return y, ref.max_pool2d(y, [2, 2], [stride] * 2, [0, 0, 0, 0])[0], mean, variance
 
 
 def _normalised_sample(d: Draw) -> Sample:
-    n, k, c = d.size(5, 30, 2000), d.size(1, 9, 10), d.size(1, 20, 33)
-    return [d.array((n, k)), d.array((k, c), -1, 1), d.array((c,), 0.5, 2), d.array((c,))], {}
+    n, k, c = d.size(2, 4, 20), d.size(1, 9, 10), d.size(1, 20, 33)
+    arrays = [d.array((n, d.size(2, 5, 11), 6, k)), d.array((k, c), -1, 1), d.array((c,), 0.5, 2), d.array((c,))]
+    return arrays, {"after": d.flag(), "stride": d.choice((2, 1))}
 
 
 # Elementwise ops over operands that broadcast: one pointwise step with several results.

@@ -60,7 +60,9 @@ void batch_norm(Lowering& low) {
   const BatchNormKernels kernels =
       dtype == DType::f32 ? BatchNormKernels{k.batch_norm_sums_f32, k.batch_norm_merge_f32, k.batch_norm_apply_f32}
                           : BatchNormKernels{k.batch_norm_sums_f64, k.batch_norm_merge_f64, k.batch_norm_apply_f64};
-  add_batch_norm(low, kernels, batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon")), dtype, 1, 2, 2);
+  BatchNormParams p = batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon"));
+  p.relu = low.node.attrs.flag("relu");
+  add_batch_norm(low, kernels, p, dtype, 1, 2, 2);
 }
 
 void batch_norm_grad(Lowering& low) {
@@ -70,7 +72,10 @@ void batch_norm_grad(Lowering& low) {
       dtype == DType::f32
           ? BatchNormKernels{k.batch_norm_grad_sums_f32, k.batch_norm_grad_merge_f32, k.batch_norm_grad_apply_f32}
           : BatchNormKernels{k.batch_norm_grad_sums_f64, k.batch_norm_grad_merge_f64, k.batch_norm_grad_apply_f64};
-  add_batch_norm(low, kernels, batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon")), dtype, 2, 3, 3);
+  BatchNormParams p = batch_norm_grid(low.input(0).shape, low.node.attrs.number("epsilon"));
+  p.relu = low.node.attrs.flag("relu");
+  p.mask = low.node.attrs.flag("mask");
+  add_batch_norm(low, kernels, p, dtype, 2, 3, p.relu ? 5 : 3);
 }
 
 /// A row costs `row` nanoseconds and `element` for each class.

@@ -38,17 +38,22 @@ void forward(Lowering& low, Kernel f32, Kernel f64) {
   add(low, low.input(0).dtype == DType::f32 ? f32 : f64, p, p.n * p.oh, p.ow * p.kh * p.kw);
 }
 
-void backward(Lowering& low, Kernel f32, Kernel f64) {
+/// `mask` is how many vectors a pixel takes from the mask, where there is one.
+void backward(Lowering& low, Kernel f32, Kernel f64, std::int64_t mask) {
   PoolParams p = geometry(low, low.output().shape, low.input(0).shape);
   p.mask = low.node.attrs.flag("mask");
   const std::int64_t windows = ((p.kh + p.sh - 1) / p.sh) * ((p.kw + p.sw - 1) / p.sw);
-  add(low, low.input(0).dtype == DType::f32 ? f32 : f64, p, p.n * p.h, p.w * (windows + p.mask));
+  add(low, low.input(0).dtype == DType::f32 ? f32 : f64, p, p.n * p.h, p.w * (windows + p.mask * mask));
 }
 
 void max_pool(Lowering& low) { forward(low, low.kernels.max_pool2d_f32, low.kernels.max_pool2d_f64); }
 void avg_pool(Lowering& low) { forward(low, low.kernels.avg_pool2d_f32, low.kernels.avg_pool2d_f64); }
-void max_pool_grad(Lowering& low) { backward(low, low.kernels.max_pool2d_grad_f32, low.kernels.max_pool2d_grad_f64); }
-void avg_pool_grad(Lowering& low) { backward(low, low.kernels.avg_pool2d_grad_f32, low.kernels.avg_pool2d_grad_f64); }
+void max_pool_grad(Lowering& low) {
+  backward(low, low.kernels.max_pool2d_grad_f32, low.kernels.max_pool2d_grad_f64, 0);
+}
+void avg_pool_grad(Lowering& low) {
+  backward(low, low.kernels.avg_pool2d_grad_f32, low.kernels.avg_pool2d_grad_f64, 1);
+}
 
 }  // namespace
 

@@ -16,6 +16,9 @@ namespace nabi::cpu::NABI_ISA {
 static NABI_INLINE double fma(double a, double b, double c) { return a * b + c; }
 static NABI_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
 static NABI_INLINE double maximum(double a, double b) { return b > a || b != b ? b : a; }
+static NABI_INLINE double max(double a, double b) { return a > b ? a : b; }
+static NABI_INLINE bool gt(double a, double b) { return a > b; }
+static NABI_INLINE double select(bool m, double a, double b) { return m ? a : b; }
 static NABI_INLINE double load(const double* p) { return *p; }
 static NABI_INLINE double load(const double* p, int) { return *p; }
 static NABI_INLINE void store(double* p, double v) { *p = v; }
@@ -209,11 +212,26 @@ void batch_norm_sums(const Args& args, int64_t first, int64_t last, char*) {
   }
 }
 
-/// Sums of g and of g * (x - mean) over a chunk.
-template <class S>
+/// What turns x into the normalised value.
+template <class V>
+struct Line {
+  V scale, shift;
+  NABI_INLINE V at(V x) const { return fma(x, scale, shift); }
+};
+
+/// The line of a vector of channels; forward and back compute it alike, so that both see the same value positive.
+template <class V, class S>
+NABI_INLINE Line<V> line(const BatchNormParams& p, V gamma, V beta, V mean, V variance, S) {
+  const V scale = gamma * (spread(1, S()) / sqrt(variance + spread(p.epsilon, S())));
+  return {scale, fma(-mean, scale, beta)};
+}
+
+/// Sums of g and of g * (x - mean) over a chunk. With kRelu g counts only where the normalised value is positive.
+template <class S, bool kRelu>
 struct Products {
   using V = typename Kind<S>::V;
-  const S *g, *x, *mean;
+  const BatchNormParams& p;
+  const S *g, *x, *gamma, *mean, *variance, *beta;
   int64_t rows, c;
   S *sum_g, *sum_gx;
 
@@ -223,12 +241,22 @@ struct Products {
     const S *from_g = g + i, *from_x = x + i;
     const int64_t row = c;
     V shift[G], first[G], second[G];
-    for (int j = 0; j < G; ++j) shift[j] = lanes.load(mean + i + j * kStep);
+    Line<V> lines[G];
+    for (int j = 0; j < G; ++j) {
+      const int64_t at = i + j * kStep;
+      shift[j] = lanes.load(mean + at);
+      if (kRelu) {
+        lines[j] =
+            line(p, lanes.load(gamma + at), lanes.load(beta + at), shift[j], lanes.load(variance + at), S());
+      }
+    }
     sum_rows<G, K>(
         rows, spread(0, S()), first, second, [&](int64_t r, int j, V& a, V& b) __attribute__((always_inline)) {
-          const V grad = lanes.load(from_g + r * row + j * kStep);
+          const V value = lanes.load(from_x + r * row + j * kStep);
+          V grad = lanes.load(from_g + r * row + j * kStep);
+          if (kRelu) grad = select(gt(lines[j].at(value), spread(0, S())), grad, spread(0, S()));
           a = a + grad;
-          b = fma(grad, lanes.load(from_x + r * row + j * kStep) - shift[j], b);
+          b = fma(grad, value - shift[j], b);
         });
     for (int j = 0; j < G; ++j) {
       lanes.store(sum_g + i + j * kStep, first[j]);
@@ -237,16 +265,23 @@ struct Products {
   }
 };
 
-template <class S>
-void batch_norm_grad_sums(const Args& args, int64_t first, int64_t last, char*) {
+template <class S, bool kRelu>
+NABI_INLINE void grad_sums(const Args& args, int64_t first, int64_t last) {
   const BatchNormParams& p = batch_norm(args);
+  const S* beta = kRelu ? operand<const S>(args, 5) : nullptr;
   for (int64_t chunk = first; chunk < last; ++chunk) {
     const int64_t row = chunk * p.chunk_rows;
-    S* out = operand<S>(args, 8) + 2 * chunk * p.stride;
-    over_groups<S>(p.c,
-                   Products<S>{operand<const S>(args, 0) + row * p.c, operand<const S>(args, 1) + row * p.c,
-                               operand<const S>(args, 3), least(p.chunk_rows, p.rows - row), p.c, out, out + p.stride});
+    S* out = operand<S>(args, 8 + kRelu) + 2 * chunk * p.stride;
+    over_groups<S>(p.c, Products<S, kRelu>{p, operand<const S>(args, 0) + row * p.c,
+                                           operand<const S>(args, 1) + row * p.c, operand<const S>(args, 2),
+                                           operand<const S>(args, 3), operand<const S>(args, 4), beta,
+                                           least(p.chunk_rows, p.rows - row), p.c, out, out + p.stride});
   }
+}
+
+template <class S>
+void batch_norm_grad_sums(const Args& args, int64_t first, int64_t last, char*) {
+  batch_norm(args).relu ? grad_sums<S, true>(args, first, last) : grad_sums<S, false>(args, first, last);
 }
 
 // Merge of the chunks ------------------------------------------------------------------------------------------------
@@ -298,17 +333,17 @@ void batch_norm_merge(const Args& args, int64_t first, int64_t last, char*) {
                           fma(delta * delta, weight, lanes.load(a + p.stride) + lanes.load(b + p.stride)));
             });
       });
-  const V rows = spread(static_cast<double>(p.rows), S()), one = spread(1, S()), epsilon = spread(p.epsilon, S());
+  const V rows = spread(static_cast<double>(p.rows), S());
   over_lanes<S>(
       begin, end, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
         // No rows: 0 / 0 is the NaN that NumPy gives for an empty mean.
         const V m = p.chunks > 0 ? lanes.load(sums + i) : spread(0, S()) / rows;
         const V v = (p.chunks > 0 ? lanes.load(sums + p.stride + i) : spread(0, S())) / rows;
-        const V a = lanes.load(gamma + i) * (one / sqrt(v + epsilon));
+        const Line<V> to = line(p, lanes.load(gamma + i), lanes.load(beta + i), m, v, S());
         lanes.store(mean + i, m);
         lanes.store(variance + i, v);
-        lanes.store(scale + i, a);
-        lanes.store(shift + i, fma(-m, a, lanes.load(beta + i)));
+        lanes.store(scale + i, to.scale);
+        lanes.store(shift + i, to.shift);
       });
   repeat(p, scale, 2, begin, end);
 }
@@ -319,7 +354,8 @@ void batch_norm_grad_merge(const Args& args, int64_t first, int64_t last, char*)
   const BatchNormParams& p = batch_norm(args);
   const int64_t begin = first * p.merge_channels, end = least(p.c, last * p.merge_channels);
   const S *gamma = operand<const S>(args, 2), *mean = operand<const S>(args, 3), *variance = operand<const S>(args, 4);
-  S *dgamma = operand<S>(args, 6), *dbeta = operand<S>(args, 7), *sums = operand<S>(args, 8);
+  const int out = 5 + p.relu;
+  S *dgamma = operand<S>(args, out + 1), *dbeta = operand<S>(args, out + 2), *sums = operand<S>(args, out + 3);
   S* coefficients = sums + 2 * p.chunks * p.stride;
   over_tree(
       p, [&](int64_t left, int64_t right, double, double) __attribute__((always_inline)) {
@@ -346,8 +382,14 @@ void batch_norm_grad_merge(const Args& args, int64_t first, int64_t last, char*)
         lanes.store(coefficients + i, a);
         lanes.store(coefficients + p.spacing + i, b);
         lanes.store(coefficients + 2 * p.spacing + i, -fma(b, lanes.load(mean + i), share * sum_g));
+        if (p.relu) {
+          const Line<V> to = line(p, lanes.load(gamma + i), lanes.load(operand<const S>(args, 5) + i),
+                                  lanes.load(mean + i), lanes.load(variance + i), S());
+          lanes.store(coefficients + 3 * p.spacing + i, to.scale);
+          lanes.store(coefficients + 4 * p.spacing + i, to.shift);
+        }
       });
-  repeat(p, coefficients, 3, begin, end);
+  repeat(p, coefficients, p.relu ? 5 : 3, begin, end);
 }
 
 // The pass that writes -----------------------------------------------------------------------------------------------
@@ -369,8 +411,8 @@ NABI_INLINE void over_elements(const BatchNormParams& p, int64_t begin, int64_t 
   }
 }
 
-template <class S>
-void batch_norm_apply(const Args& args, int64_t first, int64_t last, char*) {
+template <class S, bool kRelu>
+NABI_INLINE void apply(const Args& args, int64_t first, int64_t last) {
   const BatchNormParams& p = batch_norm(args);
   const S* x = operand<const S>(args, 0);
   S* y = operand<S>(args, 3);
@@ -379,23 +421,44 @@ void batch_norm_apply(const Args& args, int64_t first, int64_t last, char*) {
   over_elements<S>(
       p, first * p.apply_rows,
       least(p.rows, last * p.apply_rows), [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
-        lanes.store(y + e, fma(lanes.load(x + e), lanes.load(scale + i), lanes.load(shift + i)));
+        const auto v = fma(lanes.load(x + e), lanes.load(scale + i), lanes.load(shift + i));
+        lanes.store(y + e, kRelu ? max(spread(0, S()), v) : v);
+      });
+}
+
+template <class S>
+void batch_norm_apply(const Args& args, int64_t first, int64_t last, char*) {
+  batch_norm(args).relu ? apply<S, true>(args, first, last) : apply<S, false>(args, first, last);
+}
+
+template <class S, bool kRelu, bool kMask>
+NABI_INLINE void grad_apply(const Args& args, int64_t first, int64_t last) {
+  const BatchNormParams& p = batch_norm(args);
+  const S *g = operand<const S>(args, 0), *x = operand<const S>(args, 1);
+  S* dx = operand<S>(args, 5 + kRelu);
+  const S* a = operand<const S>(args, 8 + kRelu) + 2 * p.chunks * p.stride;
+  const S *b = a + p.spacing, *c = b + p.spacing, *scale = c + p.spacing, *shift = scale + p.spacing;
+  const auto zeros = spread(0, S());
+  over_elements<S>(
+      p, first * p.apply_rows,
+      least(p.rows, last * p.apply_rows), [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
+        const auto value = lanes.load(x + e);
+        auto grad = lanes.load(g + e);
+        if (kRelu) grad = select(gt(fma(value, lanes.load(scale + i), lanes.load(shift + i)), zeros), grad, zeros);
+        auto out = fma(lanes.load(a + i), grad, fma(lanes.load(b + i), value, lanes.load(c + i)));
+        if (kMask) out = select(gt(value, zeros), out, zeros);
+        lanes.store(dx + e, out);
       });
 }
 
 template <class S>
 void batch_norm_grad_apply(const Args& args, int64_t first, int64_t last, char*) {
   const BatchNormParams& p = batch_norm(args);
-  const S *g = operand<const S>(args, 0), *x = operand<const S>(args, 1);
-  S* dx = operand<S>(args, 5);
-  const S* a = operand<const S>(args, 8) + 2 * p.chunks * p.stride;
-  const S *b = a + p.spacing, *c = b + p.spacing;
-  over_elements<S>(
-      p, first * p.apply_rows,
-      least(p.rows, last * p.apply_rows), [&](int64_t e, int64_t i, auto lanes) __attribute__((always_inline)) {
-        const auto rest = fma(lanes.load(b + i), lanes.load(x + e), lanes.load(c + i));
-        lanes.store(dx + e, fma(lanes.load(a + i), lanes.load(g + e), rest));
-      });
+  if (p.mask) {
+    p.relu ? grad_apply<S, true, true>(args, first, last) : grad_apply<S, false, true>(args, first, last);
+  } else {
+    p.relu ? grad_apply<S, true, false>(args, first, last) : grad_apply<S, false, false>(args, first, last);
+  }
 }
 
 // Softmax and cross-entropies ----------------------------------------------------------------------------------------

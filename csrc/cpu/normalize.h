@@ -17,6 +17,8 @@ struct BatchNormParams {
   int64_t period;              // the last pass runs over elements regardless of rows; 0: row by row
   int64_t spacing;             // between two coefficients
   double epsilon;
+  int32_t relu;  // forward: of the result; back: the gradient counts where that result was positive
+  int32_t mask;  // back: the result is kept where x is positive
 };
 
 /// Rows of logits or probabilities over their classes. A task is a run of rows.

@@ -198,10 +198,12 @@ void avg_pool2d_f32(const Args& args, int64_t first, int64_t last, char*) {
   }
 }
 
-/// What flows back through a maximum: all of the gradient to the cell that won.
+/// What flows back through a maximum: all of the gradient to the cell that won, or none where the maximum is not
+/// positive and the image is what a ReLU made: the cell that won is the maximum, so its mask need not be read.
 template <class Index>
 struct MaxBack {
   const Index* index;
+  const float* maxima;  // null: no ReLU
 
   struct At {
     Vec g;
@@ -215,7 +217,8 @@ struct MaxBack {
 
   template <class Lanes>
   NABI_INLINE At at(Lanes lanes, const float* g, int64_t offset, float) const {
-    return {lanes.load(g + offset), lanes.index(index + offset)};
+    return {masked(lanes, lanes.load(g + offset), maxima == nullptr ? nullptr : maxima + offset),
+            lanes.index(index + offset)};
   }
 };
 
@@ -325,13 +328,13 @@ NABI_INLINE void back_rows(const PoolParams& p, const Back& back, const float* g
 void max_pool2d_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
   const PoolParams& p = *static_cast<const PoolParams*>(args.params);
   const float* g = reinterpret_cast<const float*>(args.ptr[0]);
-  const float* mask = p.mask ? reinterpret_cast<const float*>(args.ptr[2]) : nullptr;
+  const float* maxima = p.mask ? reinterpret_cast<const float*>(args.ptr[2]) : nullptr;
   float* out = reinterpret_cast<float*>(args.ptr[2 + p.mask]);
   const Span rows = rows_of(p, p.h, first, last);
   if (p.wide) {
-    back_rows(p, MaxBack<int32_t>{reinterpret_cast<const int32_t*>(args.ptr[1])}, g, mask, out, rows);
+    back_rows(p, MaxBack<int32_t>{reinterpret_cast<const int32_t*>(args.ptr[1]), maxima}, g, nullptr, out, rows);
   } else {
-    back_rows(p, MaxBack<uint8_t>{reinterpret_cast<const uint8_t*>(args.ptr[1])}, g, mask, out, rows);
+    back_rows(p, MaxBack<uint8_t>{reinterpret_cast<const uint8_t*>(args.ptr[1]), maxima}, g, nullptr, out, rows);
   }
 }
 
@@ -393,7 +396,7 @@ void avg_pool2d_f64(const Args& args, int64_t first, int64_t last, char*) {
   });
 }
 
-/// index is null for the mean.
+/// index is null for the mean; the mask is the image for the mean, the maxima for the maximum.
 void back_rows_f64(const PoolParams& p, const double* g, const char* index, const double* mask, double* out,
                    Span rows) {
   for (int64_t r = rows.first; r < rows.last; ++r) {
@@ -410,13 +413,13 @@ void back_rows_f64(const PoolParams& p, const double* g, const char* index, cons
           const int64_t place = (iy + p.top - oy * p.sh) * p.kw + (ix + p.left - ox * p.sw);
           if (index == nullptr) {
             sum += g[from] / static_cast<double>(high * inside(ox * p.sw - p.left, p.kw, p.w).size());
-          } else if (index_at(p, index, from) == place) {
+          } else if (index_at(p, index, from) == place && (mask == nullptr || mask[from] > 0)) {
             sum += g[from];
           }
         }
       }
       const int64_t to = r * p.w * p.c + e;
-      out[to] = mask == nullptr || mask[to] > 0 ? sum : 0;
+      out[to] = mask == nullptr || index != nullptr || mask[to] > 0 ? sum : 0;
     }
   }
 }

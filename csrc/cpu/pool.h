@@ -14,7 +14,7 @@ struct PoolParams {
   int64_t rows;  // image rows of a task
   float share;   // 1 / cells of a window
   int32_t wide;  // the index is int32 instead of a byte
-  int32_t mask;  // the gradient is kept only where the last input is positive
+  int32_t mask;  // the gradient is kept only where the last input is positive: the maxima, or for a mean the image
 };
 
 }  // namespace nabi::cpu

@@ -47,12 +47,16 @@ void batch_norm_grad_type(const TypeArgs& args) {
   check_same(args.op, "gamma", channels, args.inputs[2]);
   check_same(args.op, "a mean", channels, args.inputs[3]);
   check_same(args.op, "a variance", channels, args.inputs[4]);
+  check(args.inputs.size() == 5u + args.attrs.flag("relu"), args.op.name, ": requires ", 5 + args.attrs.flag("relu"),
+        " inputs, got ", args.inputs.size());
+  if (args.attrs.flag("relu")) check_same(args.op, "beta", channels, args.inputs[5]);
   args.outputs.insert(args.outputs.end(), {x, channels, channels});
 }
 
 /// Only y passes a gradient on, through the statistics too; mean and variance, which feed the moving averages, do not.
 void batch_norm_gradient(const GradArgs& args) {
   if (args.upstream[0] == kNone) return;
+  check<NotImplemented>(!args.attrs.flag("relu"), "batch_norm: has no gradient once a ReLU is fused into it");
   args.grads = args.graph.add("batch_norm_grad",
                               {args.upstream[0], args.inputs[0], args.inputs[1], args.outputs[1], args.outputs[2]},
                               {{"epsilon", args.attrs.number("epsilon")}});
@@ -164,13 +168,16 @@ void sparse_gradient(const GradArgs& args) {
 }  // namespace
 
 void register_normalize(std::vector<OpDef>& table) {
-  const std::vector<AttrDef> epsilon{{"epsilon", 1e-3, true}};
+  const AttrDef epsilon{"epsilon", 1e-3, true};
   const auto row = [&](const char* name, int inputs, unsigned traits, std::vector<AttrDef> attrs,
                        void (*type)(const TypeArgs&), void (*gradient)(const GradArgs&), std::vector<int> in_place) {
     table.push_back({name, "normalize", inputs, inputs, traits, std::move(attrs), type, gradient, std::move(in_place)});
   };
-  row("batch_norm", 3, 0, epsilon, batch_norm_type, batch_norm_gradient, {0});
-  row("batch_norm_grad", 5, 0, epsilon, batch_norm_grad_type, nullptr, {0});
+  row("batch_norm", 3, 0, {epsilon, {"relu", false}}, batch_norm_type, batch_norm_gradient, {0});
+  // relu: the incoming gradient counts only where the normalised value, computed again from beta (input 5), is
+  // positive. mask: x is what a ReLU made, so the result is kept only where x is positive.
+  row("batch_norm_grad", 5, 0, {epsilon, {"relu", false}, {"mask", false}}, batch_norm_grad_type, nullptr, {0});
+  table.back().max_inputs = 6;
   row("softmax", 1, 0, {}, softmax_type, softmax_gradient, {0});
   row("log_softmax", 1, 0, {}, softmax_type, log_softmax_gradient, {0});
   row("softmax_cross_entropy", 2, 0, {}, cross_entropy_type, cross_entropy_gradient, {});

@@ -66,8 +66,9 @@ void avg_pool_type(const TypeArgs& args) {
   args.outputs.push_back({args.inputs[0].dtype, pooled(args.op, args.inputs[0].shape, args.attrs)});
 }
 
-/// Shared by both gradients; the mask, where there is one, is input number `mask`.
-void check_grad(const TypeArgs& args, std::size_t mask) {
+/// Shared by both gradients; the mask, where there is one, is input number `mask` and has the gradient's type where the
+/// maxima tell what a mask of the image would, else the image's.
+void check_grad(const TypeArgs& args, std::size_t mask, bool maxima) {
   check_float(args.op, args.inputs[0]);
   const Shape expected = pooled(args.op, args.attrs.list("input_shape"), args.attrs);
   check(args.inputs[0].shape == expected, args.op.name, ": requires a gradient of shape ", to_string(expected),
@@ -76,20 +77,21 @@ void check_grad(const TypeArgs& args, std::size_t mask) {
   check(args.inputs.size() == mask + args.attrs.flag("mask"), args.op.name, ": requires ",
         mask + args.attrs.flag("mask"), " inputs, got ", args.inputs.size());
   if (args.attrs.flag("mask")) {
-    check(args.inputs[mask] == out, args.op.name, ": requires a mask of type ", to_string(out), ", got ",
+    const Type& kept = maxima ? args.inputs[0] : out;
+    check(args.inputs[mask] == kept, args.op.name, ": requires a mask of type ", to_string(kept), ", got ",
           to_string(args.inputs[mask]));
   }
   args.outputs.push_back(out);
 }
 
 void max_pool_grad_type(const TypeArgs& args) {
-  check_grad(args, 2);
+  check_grad(args, 2, true);
   const Type index{index_dtype(args.attrs), args.inputs[0].shape};
   check(args.inputs[1] == index, args.op.name, ": requires an index of type ", to_string(index), ", got ",
         to_string(args.inputs[1]));
 }
 
-void avg_pool_grad_type(const TypeArgs& args) { check_grad(args, 1); }
+void avg_pool_grad_type(const TypeArgs& args) { check_grad(args, 1, false); }
 
 /// The window's attributes with the shape that the gradient has.
 Attrs grad_attrs(const GradArgs& args) {
@@ -127,6 +129,7 @@ void register_pool(std::vector<OpDef>& table) {
   backward.push_back(list("input_shape"));
   backward.push_back({"mask", false});
   table.push_back({"max_pool2d", "pool", 1, 1, 0, window, max_pool_type, max_pool_gradient});
+  // The mask of max_pool2d_grad are the maxima themselves: where the image is what a ReLU made, only their sign counts.
   table.push_back({"max_pool2d_grad", "pool", 2, 3, 0, backward, max_pool_grad_type});
   table.push_back({"avg_pool2d", "pool", 1, 1, 0, window, avg_pool_type, avg_pool_gradient});
   table.push_back({"avg_pool2d_grad", "pool", 1, 2, 0, backward, avg_pool_grad_type, avg_pool_grad_gradient});

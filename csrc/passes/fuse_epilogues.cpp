@@ -17,6 +17,8 @@ struct Epilogue {
   ValueId bias = kNone;
   bool relu = false;
   ValueId mask = kNone;      // keeps the result where this is above zero
+  ValueId beta = kNone;      // of the batch normalisation whose ReLU masks the incoming gradient
+  ValueId upstream = kNone;  // that gradient before its mask, in place of the first operand
   ValueId bias_sum = kNone;  // the value (a sum over rows) that becomes output 1
   ValueId result = kNone;    // the value that the merged node's output 0 replaces
   int at = 0;                // index of the node in whose place the merged one is added
@@ -79,10 +81,16 @@ class Fuser {
     epilogue.at = n;
     bool changed = false;
     if (takes(producer, "bias") && !producer.attrs.flag("relu")) changed |= match_bias(producer, epilogue);
-    if (takes(producer, "relu")) changed |= match_relu(epilogue);
-    if (takes(producer, "mask") && !changed) changed |= match_mask(epilogue);
+    const bool norm_grad = producer.op->name == "batch_norm_grad";
+    if (takes(producer, "relu") && !norm_grad) changed |= match_relu(epilogue);
+    if (takes(producer, "mask") && !changed) changed |= match_mask(producer, epilogue);
     if (takes(producer, "bias_grad") && !changed) changed |= match_bias_sum(n, producer, epilogue);
+    if (norm_grad) changed |= match_upstream(producer, epilogue);
     if (!changed) return;
+    if (producer.op->family == "normalize" && epilogue.at != n) {
+      absorbed_.insert(epilogue.at);  // it has further results, perhaps read before that place, and no new operands
+      epilogue.at = n;
+    }
     // The merged node stands where the last absorbed one stood, so that all its operands exist by then.
     if (epilogue.at != n) absorbed_.insert(n);
     merged_[epilogue.at] = {n, epilogue};
@@ -111,8 +119,44 @@ class Fuser {
     return true;
   }
 
-  /// select(y > 0, result, 0), the gradient of the ReLU that made y, perhaps after a reshape.
-  bool match_mask(Epilogue& epilogue) {
+  /// The y of select(y > 0, _, 0), the gradient of the ReLU that made y; kNone for any other node.
+  ValueId relu_of(const Node& select) const {
+    if (select.op->name != "select" || !is_zero(select.inputs[2])) return kNone;
+    const Node& condition = graph_.producer(select.inputs[0]);
+    if (condition.op->name != "greater" || !is_zero(condition.inputs[1])) return kNone;
+    return graph_.type(condition.inputs[0]) == graph_.type(select.inputs[1]) ? condition.inputs[0] : kNone;
+  }
+
+  /// The batch normalisation that made the input of the ReLU whose gradient this node is, when only the gradient of
+  /// that batch normalisation reads it: what was positive is then computed again there, from data at hand.
+  const Node* recomputed(const Node& select) const {
+    const ValueId y = relu_of(select);
+    const Node* user = only_user(select.first);
+    if (y == kNone || user == nullptr || user->op->name != "batch_norm_grad" || user->inputs[0] != select.first ||
+        graph_.producer(y).op->name != "relu") {
+      return nullptr;
+    }
+    const ValueId value = graph_.producer(y).inputs[0];
+    const Node& norm = graph_.producer(value);
+    const bool same = norm.op->name == "batch_norm" && value == norm.first && norm.inputs[0] == user->inputs[1] &&
+                      norm.inputs[1] == user->inputs[2] && norm.first + 1 == user->inputs[3] &&
+                      norm.first + 2 == user->inputs[4] && norm.attrs.number("epsilon") == user->attrs.number("epsilon");
+    return same ? &norm : nullptr;
+  }
+
+  /// Takes in the mask of the gradient that comes in.
+  bool match_upstream(const Node& producer, Epilogue& epilogue) {
+    const Node& select = graph_.producer(producer.inputs[0]);
+    const Node* norm = recomputed(select);
+    if (norm == nullptr) return false;
+    absorbed_.insert(index_of(select));
+    epilogue.upstream = select.inputs[1];
+    epilogue.beta = norm->inputs[2];
+    return true;
+  }
+
+  /// select(y > 0, result, 0), perhaps after a reshape.
+  bool match_mask(const Node& producer, Epilogue& epilogue) {
     const Node* user = only_user(epilogue.result);
     if (user == nullptr) return false;
     ValueId value = epilogue.result;
@@ -122,16 +166,23 @@ class Fuser {
       value = user->first;
       user = only_user(value);
     }
-    if (user == nullptr || user->op->name != "select" || user->inputs[1] != value || !is_zero(user->inputs[2]))
+    if (user == nullptr || relu_of(*user) == kNone || user->inputs[1] != value || recomputed(*user) != nullptr)
       return false;
-    const Node& condition = graph_.producer(user->inputs[0]);
-    if (condition.op->name != "greater" || !is_zero(condition.inputs[1])) return false;
-    if (graph_.type(condition.inputs[0]) != graph_.type(value)) return false;
+    const ValueId mask = relu_of(*user);
+    if (producer.op->name == "batch_norm_grad" && mask != producer.inputs[1]) return false;
+    if (producer.op->name == "max_pool2d_grad" && maxima_of(producer, mask) == kNone) return false;
     if (reshape >= 0) absorbed_.insert(reshape);
-    epilogue.mask = condition.inputs[0];
+    epilogue.mask = mask;
     epilogue.result = user->first;
     epilogue.at = index_of(*user);
     return true;
+  }
+
+  /// The maxima of the pooling of `image` whose gradient this node is; kNone where it is another's.
+  ValueId maxima_of(const Node& gradient, ValueId image) const {
+    const Node& pool = graph_.producer(gradient.inputs[1]);
+    const bool own = pool.op->name == "max_pool2d" && pool.inputs[0] == image && gradient.inputs[1] == pool.first + 1;
+    return own ? pool.first : kNone;
   }
 
   /// The sum of the second operand over all axes but the last: a bias gradient beside the weights' one.
@@ -171,7 +222,7 @@ class Fuser {
     const Node& producer = node(merged.first);
     const Epilogue& epilogue = merged.second;
     out.graph.set_layer(producer.layer);
-    std::vector<ValueId> inputs = out.mapped(producer.inputs);
+    std::vector<ValueId> inputs = out.mapped(producer.inputs);  // kNone where an absorbed mask was
     Attrs attrs = producer.attrs;
     if (epilogue.bias != kNone) {
       attrs.set("bias", true);
@@ -180,9 +231,19 @@ class Fuser {
     if (epilogue.relu) attrs.set("relu", true);
     if (epilogue.mask != kNone) {
       attrs.set("mask", true);
-      const Shape& shape = graph_.type(producer.first).shape;
-      const bool same = graph_.type(epilogue.mask).shape == shape;
-      inputs.push_back(same ? out[epilogue.mask] : out.graph.add1("reshape", {out[epilogue.mask]}, {{"shape", shape}}));
+      if (producer.op->name == "max_pool2d_grad") {
+        inputs.push_back(out[maxima_of(producer, epilogue.mask)]);  // they say it all
+      } else if (producer.op->name != "batch_norm_grad") {  // whose x is the mask
+        const Shape& shape = graph_.type(producer.first).shape;
+        const bool same = graph_.type(epilogue.mask).shape == shape;
+        inputs.push_back(same ? out[epilogue.mask]
+                              : out.graph.add1("reshape", {out[epilogue.mask]}, {{"shape", shape}}));
+      }
+    }
+    if (epilogue.upstream != kNone) {
+      attrs.set("relu", true);
+      inputs[0] = out[epilogue.upstream];
+      inputs.push_back(out[epilogue.beta]);
     }
     if (epilogue.bias_sum != kNone) attrs.set("bias_grad", true);
     const std::vector<ValueId> made = out.graph.add(*producer.op, inputs, attrs);

@@ -105,6 +105,44 @@ def test_convolution_pooling_and_their_masks():
     assert flags(fused, "conv2d_grad_input") == [[]]  # the first layer needs no gradient of its input
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_batch_normalisation_takes_the_relu_before_or_after_it(after):
+    graph = _core.Graph()
+    x, w = graph.input(0, "float32", (2, 8, 8, 3)), graph.variable(0, "float32", (3, 3, 3, 4))
+    gamma, beta = graph.variable(1, "float32", (4,)), graph.variable(2, "float32", (4,))
+    conv = {"strides": [1, 1], "padding": [1, 1, 1, 1]}
+    pool = {"size": [2, 2], "strides": [2, 2], "padding": [0, 0, 0, 0]}
+    y = graph.add("conv2d", [x, w], conv)[0]
+    if after:
+        y = graph.add("relu", [y])[0]
+    y, mean, _ = graph.add("batch_norm", [y, gamma, beta], {"epsilon": 1e-3})
+    graph.set_update(3, graph.add("negative", [mean])[0])  # read before the ReLU stands
+    if not after:
+        y = graph.add("relu", [y])[0]
+    loss = graph.add("reduce_sum", [graph.add("max_pool2d", [y], pool)[0]], {"axes": [0, 1, 2, 3]})[0]
+    graph.set_outputs(graph.gradients([loss], [w, gamma, beta]))
+    fused = graph.simplified().fused()
+    assert flags(fused, "conv2d") == [["relu"] if after else []]
+    assert flags(fused, "batch_norm") == [[] if after else ["relu"]]
+    assert flags(fused, "batch_norm_grad") == [["mask"] if after else ["relu"]]
+    assert flags(fused, "max_pool2d_grad") == [[]]
+    assert ops_of(fused).count("pointwise") == 1  # the moving average's own
+
+
+def test_the_mask_of_a_maximum_is_read_from_the_maxima():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (2, 8, 8, 3))
+    pool = {"size": [2, 2], "strides": [2, 2], "padding": [0, 0, 0, 0]}
+    image = graph.add("relu", [x])[0]
+    maxima = graph.add("max_pool2d", [image], pool)[0]
+    graph.set_outputs([graph.gradients([graph.add("reduce_sum", [maxima], {"axes": [0, 1, 2, 3]})[0]], [x])[0]])
+    fused = graph.simplified().fused()
+    line = next(line for line in fused.text().splitlines() if "= max_pool2d_grad{" in line)
+    made = next(line for line in fused.text().splitlines() if "= max_pool2d{" in line).split(",")[0]
+    assert "mask=true" in line
+    assert re.search(rf"{made}\)", line)
+
+
 def test_a_chain_becomes_one_node_and_side_values_become_outputs():
     graph = _core.Graph()
     x, v = graph.input(0, "float32", (10,)), graph.variable(0, "float32", (10,))
