@@ -1,4 +1,4 @@
-// csrc/cpu/lower_normalize.cpp -- chunk and task grids of batch normalisation, softmax and the cross-entropies
+// csrc/cpu/lower_normalize.cpp -- chunk and task grids of batch normalisation
 #include <algorithm>
 
 #include "cpu/lower.h"
@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::int64_t kLanes = 16;
 constexpr std::int64_t kTaskElements = 32768;
-constexpr double kTaskNanoseconds = 16000;
 constexpr double kNanosecondsPerByte = 0.015;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -78,40 +77,11 @@ void batch_norm_grad(Lowering& low) {
   add_batch_norm(low, kernels, p, dtype, 2, 3, p.relu ? 5 : 3);
 }
 
-/// A row costs `row` nanoseconds and `element` for each class.
-void add_rows(Lowering& low, Kernel f32, Kernel f64, double row, double element) {
-  const Shape& shape = low.input(0).shape;
-  SoftmaxParams p{};
-  p.c = shape.back();
-  p.rows = count(Shape(shape.begin(), shape.end() - 1));
-  const double cost = row + element * static_cast<double>(p.c);
-  p.task_rows = std::max<std::int64_t>(1, static_cast<std::int64_t>(kTaskNanoseconds / cost));
-  p.wide_labels = low.node.inputs.size() > 1 && low.input(1).dtype == DType::i64;
-  low.phase(low.input(0).dtype == DType::f32 ? f32 : f64, p, divide_up(p.rows, p.task_rows), 0,
-            cost * static_cast<double>(p.rows));
-}
-
-#define NABI_ROWS(op, row, element) \
-  void op(Lowering& low) { add_rows(low, low.kernels.op##_f32, low.kernels.op##_f64, row, element); }
-NABI_ROWS(softmax, 10, 0.25)
-NABI_ROWS(log_softmax, 18, 0.25)
-NABI_ROWS(softmax_cross_entropy, 20, 0.3)
-NABI_ROWS(softmax_cross_entropy_grad, 3, 0.1)
-NABI_ROWS(sparse_softmax_cross_entropy, 18, 0.25)
-NABI_ROWS(sparse_softmax_cross_entropy_grad, 2, 0.05)
-#undef NABI_ROWS
-
 }  // namespace
 
 void lower_normalize(LowerTable& table) {
   table["batch_norm"] = batch_norm;
   table["batch_norm_grad"] = batch_norm_grad;
-  table["softmax"] = softmax;
-  table["log_softmax"] = log_softmax;
-  table["softmax_cross_entropy"] = softmax_cross_entropy;
-  table["softmax_cross_entropy_grad"] = softmax_cross_entropy_grad;
-  table["sparse_softmax_cross_entropy"] = sparse_softmax_cross_entropy;
-  table["sparse_softmax_cross_entropy_grad"] = sparse_softmax_cross_entropy_grad;
 }
 
 }  // namespace nabi::cpu

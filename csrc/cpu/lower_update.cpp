@@ -5,17 +5,30 @@
 namespace nabi::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 32768;
+constexpr std::int64_t kChunk = 8192;  // a few microseconds
+constexpr std::int64_t kLanes = 16;
 constexpr double kNanosecondsPerByte = 0.015;
 
 void add(Lowering& low, Kernel f32, Kernel f64, UpdateParams p) {
-  const Type& variable = low.input(0);
-  p.total = count(variable.shape);
+  const std::size_t taken = low.node.op->in_place.size() + 1;  // operands of a variable: itself, gradient, slots
+  std::vector<UpdateSegment> segments;
+  double bytes_moved = 0;
+  for (std::size_t i = 0; i + 1 < low.node.inputs.size(); i += taken) {
+    const Type& variable = low.input(i);
+    p.total = (p.total + kLanes - 1) / kLanes * kLanes;
+    segments.push_back({p.total, count(variable.shape)});
+    p.total += segments.back().size;
+    bytes_moved += static_cast<double>(bytes(variable) * (2 * taken - 1));
+  }
   p.chunk = kChunk;
+  p.l2 = low.node.attrs.number("l2");
+  p.segments = static_cast<std::int64_t>(segments.size());
   p.wide_rate = low.input(low.node.inputs.size() - 1).dtype == DType::f64;
-  const std::size_t streams = low.node.inputs.size() - 1 + static_cast<std::size_t>(low.node.outputs);
-  const double cost = kNanosecondsPerByte * static_cast<double>(bytes(variable) * streams);
-  low.phase(variable.dtype == DType::f32 ? f32 : f64, p, (p.total + kChunk - 1) / kChunk, 0, cost);
+  const double cost = 5.0 * static_cast<double>(segments.size()) + kNanosecondsPerByte * bytes_moved;
+  low.phase(low.input(0).dtype == DType::f32 ? f32 : f64, p, (p.total + kChunk - 1) / kChunk, 0, cost);
+  std::vector<char>& params = low.phases.back().params;
+  const char* table = reinterpret_cast<const char*>(segments.data());
+  params.insert(params.end(), table, table + segments.size() * sizeof(UpdateSegment));
 }
 
 void sgd(Lowering& low) { add(low, low.kernels.sgd_update_f32, low.kernels.sgd_update_f64, {}); }

@@ -1,11 +1,10 @@
-// csrc/cpu/normalize.cpp -- batch normalisation, softmax, the cross-entropies from logits, and their gradients
+// csrc/cpu/normalize.cpp -- batch normalisation and its gradient
 #include "cpu/normalize.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #include "cpu/kernels.h"
-#include "cpu/math.h"
 #include "cpu/vec.h"
 
 namespace nabi::cpu::NABI_ISA {
@@ -246,8 +245,7 @@ struct Products {
       const int64_t at = i + j * kStep;
       shift[j] = lanes.load(mean + at);
       if (kRelu) {
-        lines[j] =
-            line(p, lanes.load(gamma + at), lanes.load(beta + at), shift[j], lanes.load(variance + at), S());
+        lines[j] = line(p, lanes.load(gamma + at), lanes.load(beta + at), shift[j], lanes.load(variance + at), S());
       }
     }
     sum_rows<G, K>(
@@ -272,10 +270,10 @@ NABI_INLINE void grad_sums(const Args& args, int64_t first, int64_t last) {
   for (int64_t chunk = first; chunk < last; ++chunk) {
     const int64_t row = chunk * p.chunk_rows;
     S* out = operand<S>(args, 8 + kRelu) + 2 * chunk * p.stride;
-    over_groups<S>(p.c, Products<S, kRelu>{p, operand<const S>(args, 0) + row * p.c,
-                                           operand<const S>(args, 1) + row * p.c, operand<const S>(args, 2),
-                                           operand<const S>(args, 3), operand<const S>(args, 4), beta,
-                                           least(p.chunk_rows, p.rows - row), p.c, out, out + p.stride});
+    over_groups<S>(
+        p.c, Products<S, kRelu>{p, operand<const S>(args, 0) + row * p.c, operand<const S>(args, 1) + row * p.c,
+                                operand<const S>(args, 2), operand<const S>(args, 3), operand<const S>(args, 4), beta,
+                                least(p.chunk_rows, p.rows - row), p.c, out, out + p.stride});
   }
 }
 
@@ -461,243 +459,6 @@ void batch_norm_grad_apply(const Args& args, int64_t first, int64_t last, char*)
   }
 }
 
-// Softmax and cross-entropies ----------------------------------------------------------------------------------------
-
-NABI_INLINE float lane0(Vec v) {
-  float out;
-  memcpy(&out, &v, sizeof out);
-  return out;
-}
-
-NABI_INLINE Vec lowest() { return splat(-__builtin_inff()); }
-
-/// f(row) over the rows of a run of tasks.
-template <class F>
-NABI_INLINE void over_rows(const Args& args, int64_t first, int64_t last, F f) {
-  const SoftmaxParams& p = *static_cast<const SoftmaxParams*>(args.params);
-  const int64_t end = least(p.rows, last * p.task_rows);
-  for (int64_t r = first * p.task_rows; r < end; ++r) f(p, r);
-}
-
-/// The row's largest element in every lane.
-NABI_INLINE Vec row_max(const float* x, int64_t c) {
-  if (c <= kLanes) {
-    const int n = static_cast<int>(c);
-    return splat(reduce_max(select(mask_first(n), load(x, n), lowest())));
-  }
-  Vec top[4] = {load(x), lowest(), lowest(), lowest()};
-  int64_t i = kLanes;
-  for (; i + 4 * kLanes <= c; i += 4 * kLanes) {
-    for (int k = 0; k < 4; ++k) top[k] = maximum(top[k], load(x + i + k * kLanes));
-  }
-  for (; i + kLanes <= c; i += kLanes) top[0] = maximum(top[0], load(x + i));
-  if (i < c) {
-    const int n = static_cast<int>(c - i);
-    top[0] = maximum(top[0], select(mask_first(n), load(x + i, n), lowest()));
-  }
-  return splat(reduce_max(maximum(maximum(top[0], top[1]), maximum(top[2], top[3]))));
-}
-
-/// The sum of a row's f(element, lanes), lane by lane and then by the tree; lanes beyond the row count as 0.
-template <class F>
-NABI_INLINE float row_sum(int64_t c, F f) {
-  Vec sum = zero();
-  int64_t i = 0;
-  for (; i + kLanes <= c; i += kLanes) sum = sum + f(i, Whole{});
-  if (i < c) {
-    const int n = static_cast<int>(c - i);
-    sum = sum + select(mask_first(n), f(i, Part{n}), zero());
-  }
-  return reduce_add(sum);
-}
-
-/// The row's sum of exp(x - top).
-NABI_INLINE float row_exp_sum(const float* x, int64_t c, Vec top) {
-  return row_sum(c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return exp(lanes.load(x + i) - top); });
-}
-
-void softmax_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(
-      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-        const float* x = operand<const float>(args, 0) + r * p.c;
-        float* y = operand<float>(args, 1) + r * p.c;
-        const Vec top = row_max(x, p.c);
-        if (p.c <= kLanes) {
-          const int n = static_cast<int>(p.c);
-          const Vec e = select(mask_first(n), exp(load(x, n) - top), zero());
-          return store(y, e / splat(reduce_add(e)), n);
-        }
-        const float sum = row_sum(
-            p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-              const Vec e = exp(lanes.load(x + i) - top);
-              lanes.store(y + i, e);
-              return e;
-            });
-        const Vec inverse = splat(1.0f / sum);
-        over_lanes<float>(
-            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-              lanes.store(y + i, lanes.load(y + i) * inverse);
-            });
-      });
-}
-
-void log_softmax_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(
-      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-        const float* x = operand<const float>(args, 0) + r * p.c;
-        float* y = operand<float>(args, 1) + r * p.c;
-        const Vec top = row_max(x, p.c);
-        const Vec total = log(splat(row_exp_sum(x, p.c, top)));
-        over_lanes<float>(
-            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-              lanes.store(y + i, lanes.load(x + i) - top - total);
-            });
-      });
-}
-
-void softmax_cross_entropy_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(
-      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-        const float* x = operand<const float>(args, 0) + r * p.c;
-        const float* t = operand<const float>(args, 1) + r * p.c;
-        const Vec top = row_max(x, p.c);
-        const Vec total = log(splat(row_exp_sum(x, p.c, top)));
-        operand<float>(args, 2)[r] = row_sum(
-            p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-              return lanes.load(t + i) * (total - (lanes.load(x + i) - top));
-            });
-      });
-}
-
-void softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(
-      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-        const float* probs = operand<const float>(args, 0) + r * p.c;
-        const float* t = operand<const float>(args, 1) + r * p.c;
-        float* out = operand<float>(args, 3) + r * p.c;
-        const Vec g = splat(operand<const float>(args, 2)[r]);
-        const Vec mass = splat(
-            row_sum(p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) { return lanes.load(t + i); }));
-        over_lanes<float>(
-            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-              lanes.store(out + i, fma(lanes.load(probs + i), mass, -lanes.load(t + i)) * g);
-            });
-      });
-}
-
-/// The row's label, or -1 once it has been reported as out of range.
-NABI_INLINE int64_t label_of(const Args& args, const SoftmaxParams& p, int64_t r) {
-  const int64_t label = p.wide_labels ? operand<const int64_t>(args, 1)[r] : operand<const int32_t>(args, 1)[r];
-  if (label >= 0 && label < p.c) return label;
-  report(args.fault, label, p.c);
-  return -1;
-}
-
-void sparse_softmax_cross_entropy_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(
-      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-        const int64_t label = label_of(args, p, r);
-        float* loss = operand<float>(args, 2) + r;
-        *loss = 0;
-        if (label < 0) return;
-        const float* x = operand<const float>(args, 0) + r * p.c;
-        const Vec top = row_max(x, p.c);
-        const float total = lane0(log(splat(row_exp_sum(x, p.c, top))));
-        *loss = total - (x[label] - lane0(top));
-      });
-}
-
-void sparse_softmax_cross_entropy_grad_f32(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(
-      args, first, last, [&](const SoftmaxParams& p, int64_t r) __attribute__((always_inline)) {
-        const int64_t label = label_of(args, p, r);
-        if (label < 0) return;
-        const float* probs = operand<const float>(args, 0) + r * p.c;
-        float* out = operand<float>(args, 3) + r * p.c;
-        const float g = operand<const float>(args, 2)[r];
-        const float own = (probs[label] - 1.0f) * g;
-        over_lanes<float>(
-            0, p.c, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-              lanes.store(out + i, lanes.load(probs + i) * splat(g));
-            });
-        out[label] = own;
-      });
-}
-
-#if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
-
-// float64: plain loops, for gradient checks.
-
-struct RowSum {
-  double top, total;  // the largest element, and the log of the sum of exp(x - top)
-};
-
-RowSum row_log_sum(const double* x, int64_t c) {
-  double top = -__builtin_inf(), sum = 0;
-  for (int64_t i = 0; i < c; ++i) top = maximum(top, x[i]);
-  for (int64_t i = 0; i < c; ++i) sum += __builtin_exp(x[i] - top);
-  return {top, __builtin_log(sum)};
-}
-
-void log_softmax_f64(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
-    const double* x = operand<const double>(args, 0) + r * p.c;
-    double* y = operand<double>(args, 1) + r * p.c;
-    const RowSum s = row_log_sum(x, p.c);
-    for (int64_t i = 0; i < p.c; ++i) y[i] = x[i] - s.top - s.total;
-  });
-}
-
-void softmax_f64(const Args& args, int64_t first, int64_t last, char* scratch) {
-  log_softmax_f64(args, first, last, scratch);
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
-    double* y = operand<double>(args, 1) + r * p.c;
-    for (int64_t i = 0; i < p.c; ++i) y[i] = __builtin_exp(y[i]);
-  });
-}
-
-void softmax_cross_entropy_f64(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
-    const double *x = operand<const double>(args, 0) + r * p.c, *t = operand<const double>(args, 1) + r * p.c;
-    const RowSum s = row_log_sum(x, p.c);
-    double loss = 0;
-    for (int64_t i = 0; i < p.c; ++i) loss += t[i] * (s.total - (x[i] - s.top));
-    operand<double>(args, 2)[r] = loss;
-  });
-}
-
-void softmax_cross_entropy_grad_f64(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
-    const double *probs = operand<const double>(args, 0) + r * p.c, *t = operand<const double>(args, 1) + r * p.c;
-    const double g = operand<const double>(args, 2)[r];
-    double* out = operand<double>(args, 3) + r * p.c;
-    double mass = 0;
-    for (int64_t i = 0; i < p.c; ++i) mass += t[i];
-    for (int64_t i = 0; i < p.c; ++i) out[i] = (probs[i] * mass - t[i]) * g;
-  });
-}
-
-void sparse_softmax_cross_entropy_f64(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
-    const int64_t label = label_of(args, p, r);
-    const double* x = operand<const double>(args, 0) + r * p.c;
-    const RowSum s = row_log_sum(x, p.c);
-    operand<double>(args, 2)[r] = label < 0 ? 0 : s.total - (x[label] - s.top);
-  });
-}
-
-void sparse_softmax_cross_entropy_grad_f64(const Args& args, int64_t first, int64_t last, char*) {
-  over_rows(args, first, last, [&](const SoftmaxParams& p, int64_t r) {
-    const int64_t label = label_of(args, p, r);
-    const double* probs = operand<const double>(args, 0) + r * p.c;
-    const double g = operand<const double>(args, 2)[r];
-    double* out = operand<double>(args, 3) + r * p.c;
-    for (int64_t i = 0; i < p.c; ++i) out[i] = (probs[i] - (i == label ? 1 : 0)) * g;
-  });
-}
-
-#endif
-
 }  // namespace
 
 void fill_normalize(KernelTable& table) {
@@ -709,12 +470,6 @@ void fill_normalize(KernelTable& table) {
   NABI_FILL(batch_norm_grad_merge)
   NABI_FILL(batch_norm_grad_apply)
 #undef NABI_FILL
-  table.softmax_f32 = softmax_f32;
-  table.log_softmax_f32 = log_softmax_f32;
-  table.softmax_cross_entropy_f32 = softmax_cross_entropy_f32;
-  table.softmax_cross_entropy_grad_f32 = softmax_cross_entropy_grad_f32;
-  table.sparse_softmax_cross_entropy_f32 = sparse_softmax_cross_entropy_f32;
-  table.sparse_softmax_cross_entropy_grad_f32 = sparse_softmax_cross_entropy_grad_f32;
 #if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC
 #define NABI_FILL(name) table.name##_f64 = name<double>;
   NABI_FILL(batch_norm_sums)
@@ -724,12 +479,6 @@ void fill_normalize(KernelTable& table) {
   NABI_FILL(batch_norm_grad_merge)
   NABI_FILL(batch_norm_grad_apply)
 #undef NABI_FILL
-  table.softmax_f64 = softmax_f64;
-  table.log_softmax_f64 = log_softmax_f64;
-  table.softmax_cross_entropy_f64 = softmax_cross_entropy_f64;
-  table.softmax_cross_entropy_grad_f64 = softmax_cross_entropy_grad_f64;
-  table.sparse_softmax_cross_entropy_f64 = sparse_softmax_cross_entropy_f64;
-  table.sparse_softmax_cross_entropy_grad_f64 = sparse_softmax_cross_entropy_grad_f64;
 #endif
 }
 

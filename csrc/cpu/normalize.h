@@ -1,4 +1,4 @@
-// csrc/cpu/normalize.h -- parameters of the batch normalisation and softmax kernels
+// csrc/cpu/normalize.h -- parameters of the batch normalisation kernels
 #pragma once
 
 #include <stdint.h>
@@ -19,13 +19,6 @@ struct BatchNormParams {
   double epsilon;
   int32_t relu;  // forward: of the result; back: the gradient counts where that result was positive
   int32_t mask;  // back: the result is kept where x is positive
-};
-
-/// Rows of logits or probabilities over their classes. A task is a run of rows.
-struct SoftmaxParams {
-  int64_t rows, c;
-  int64_t task_rows;
-  int32_t wide_labels;  // int64 instead of int32
 };
 
 }  // namespace nabi::cpu

@@ -41,90 +41,118 @@ NABI_INLINE double fnma(double a, double b, double c) { return c - a * b; }
 
 #endif
 
-/// The learning rate, operand number `operand`.
-NABI_INLINE double rate(const Args& args, const UpdateParams& p, int operand) {
-  return p.wide_rate ? *reinterpret_cast<const double*>(args.ptr[operand])
-                     : static_cast<double>(*reinterpret_cast<const float*>(args.ptr[operand]));
+/// The learning rate, the operand behind those of all variables, `taken` of each.
+NABI_INLINE double rate(const Args& args, const UpdateParams& p, int taken) {
+  const char* at = args.ptr[p.segments * taken];
+  return p.wide_rate ? *reinterpret_cast<const double*>(at) : static_cast<double>(*reinterpret_cast<const float*>(at));
 }
 
-/// body(element, lanes) over the elements of a run of tasks.
-template <class T, class F>
-NABI_INLINE void over(const UpdateParams& p, int64_t first, int64_t last, F body) {
-  const int64_t end = last * p.chunk < p.total ? last * p.chunk : p.total;
-  int64_t i = first * p.chunk;
-  for (; i + T::kStep <= end; i += T::kStep) body(i, T::kStep);
-  if (i < end) body(i, static_cast<int>(end - i));
+/// Operands of one variable: the variable, its gradient and kSlots slots; then where variable and slots go.
+template <class T, int kSlots>
+struct Streams {
+  const typename T::Scalar *var, *g, *slot[2];
+  typename T::Scalar *out, *out_slot[2];
+  typename T::Value l2;
+  bool penalised;
+
+  NABI_INLINE Streams(const Args& args, const UpdateParams& p, int64_t segment)
+      : slot{}, out_slot{}, l2(T::spread(p.l2)), penalised(p.l2 != 0) {
+    constexpr int kTaken = 2 + kSlots, kMade = 1 + kSlots;
+    char* const* in = args.ptr + segment * kTaken;
+    char* const* made = args.ptr + p.segments * kTaken + 1 + segment * kMade;
+    var = reinterpret_cast<const typename T::Scalar*>(in[0]);
+    g = reinterpret_cast<const typename T::Scalar*>(in[1]);
+    out = reinterpret_cast<typename T::Scalar*>(made[0]);
+    for (int k = 0; k < kSlots; ++k) {
+      slot[k] = reinterpret_cast<const typename T::Scalar*>(in[2 + k]);
+      out_slot[k] = reinterpret_cast<typename T::Scalar*>(made[1 + k]);
+    }
+  }
+
+  NABI_INLINE auto gradient(int64_t i, int n) const {
+    const auto own = T::load(g + i, n);
+    return penalised ? own + l2 * T::load(var + i, n) : own;
+  }
+};
+
+/// body(streams, element, lanes) over the elements of a run of tasks.
+template <class T, int kSlots, class F>
+NABI_INLINE void over(const Args& args, const UpdateParams& p, int64_t first, int64_t last, F body) {
+  const auto* segments = reinterpret_cast<const UpdateSegment*>(&p + 1);
+  const int64_t begin = first * p.chunk, end = last * p.chunk < p.total ? last * p.chunk : p.total;
+  int64_t low = 0, high = p.segments;  // the last segment that begins no later
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    (segments[middle].begin <= begin ? low : high) = middle;
+  }
+  for (int64_t s = low; s < p.segments && segments[s].begin < end; ++s) {
+    const Streams<T, kSlots> streams(args, p, s);
+    const int64_t size = segments[s].size;
+    int64_t i = begin > segments[s].begin ? begin - segments[s].begin : 0;
+    const int64_t stop = end - segments[s].begin < size ? end - segments[s].begin : size;
+    for (; i + T::kStep <= stop; i += T::kStep) body(streams, i, T::kStep);
+    if (i < stop) body(streams, i, static_cast<int>(stop - i));
+  }
 }
 
-template <class T>
-NABI_INLINE typename T::Scalar* operand(const Args& args, int i) {
-  return reinterpret_cast<typename T::Scalar*>(args.ptr[i]);
-}
+NABI_INLINE const UpdateParams& params(const Args& args) { return *static_cast<const UpdateParams*>(args.params); }
 
 /// var - lr * g
 template <class T>
 void sgd_update(const Args& args, int64_t first, int64_t last, char*) {
-  const UpdateParams& p = *static_cast<const UpdateParams*>(args.params);
+  const UpdateParams& p = params(args);
   const auto lr = T::spread(rate(args, p, 2));
-  const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1);
-  auto* out = operand<T>(args, 3);
-  over<T>(
-      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-        T::store(out + i, fnma(lr, T::load(g + i, n), T::load(var + i, n)), n);
+  over<T, 0>(
+      args, p, first, last, [&](const auto& s, int64_t i, int n) __attribute__((always_inline)) {
+        T::store(s.out + i, fnma(lr, s.gradient(i, n), T::load(s.var + i, n)), n);
       });
 }
 
 /// m = momentum * m - lr * g; var + m, or with Nesterov var + momentum * m - lr * g
 template <class T>
 void sgd_momentum_update(const Args& args, int64_t first, int64_t last, char*) {
-  const UpdateParams& p = *static_cast<const UpdateParams*>(args.params);
+  const UpdateParams& p = params(args);
   const auto lr = T::spread(rate(args, p, 3)), momentum = T::spread(p.a);
-  const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1), *m = operand<T>(args, 2);
-  auto *out = operand<T>(args, 4), *out_m = operand<T>(args, 5);
   const bool nesterov = p.nesterov != 0;
-  over<T>(
-      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-        const auto step = lr * T::load(g + i, n);
-        const auto next = fma(momentum, T::load(m + i, n), -step);
-        T::store(out + i, T::load(var + i, n) + (nesterov ? fma(momentum, next, -step) : next), n);
-        T::store(out_m + i, next, n);
+  over<T, 1>(
+      args, p, first, last, [&](const auto& s, int64_t i, int n) __attribute__((always_inline)) {
+        const auto step = lr * s.gradient(i, n);
+        const auto next = fma(momentum, T::load(s.slot[0] + i, n), -step);
+        T::store(s.out + i, T::load(s.var + i, n) + (nesterov ? fma(momentum, next, -step) : next), n);
+        T::store(s.out_slot[0] + i, next, n);
       });
 }
 
 /// m += (g - m)(1 - beta_1); v += (g * g - v)(1 - beta_2); var - alpha * m / (sqrt(v) + epsilon)
 template <class T>
 void adam_update(const Args& args, int64_t first, int64_t last, char*) {
-  const UpdateParams& p = *static_cast<const UpdateParams*>(args.params);
+  const UpdateParams& p = params(args);
   const auto alpha = T::spread(rate(args, p, 4)), epsilon = T::spread(p.epsilon);
   const auto a = T::spread(p.a), b = T::spread(p.b);
-  const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1), *m = operand<T>(args, 2), *v = operand<T>(args, 3);
-  auto *out = operand<T>(args, 5), *out_m = operand<T>(args, 6), *out_v = operand<T>(args, 7);
-  over<T>(
-      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-        const auto grad = T::load(g + i, n);
-        const auto old_m = T::load(m + i, n), old_v = T::load(v + i, n);
+  over<T, 2>(
+      args, p, first, last, [&](const auto& s, int64_t i, int n) __attribute__((always_inline)) {
+        const auto grad = s.gradient(i, n);
+        const auto old_m = T::load(s.slot[0] + i, n), old_v = T::load(s.slot[1] + i, n);
         const auto next_m = fma(grad - old_m, a, old_m);
         const auto next_v = fma(fma(grad, grad, -old_v), b, old_v);
-        T::store(out + i, T::load(var + i, n) - alpha * next_m / (root(next_v) + epsilon), n);
-        T::store(out_m + i, next_m, n);
-        T::store(out_v + i, next_v, n);
+        T::store(s.out + i, T::load(s.var + i, n) - alpha * next_m / (root(next_v) + epsilon), n);
+        T::store(s.out_slot[0] + i, next_m, n);
+        T::store(s.out_slot[1] + i, next_v, n);
       });
 }
 
 /// v = rho * v + (1 - rho) * g * g; var - lr * g / sqrt(v + epsilon)
 template <class T>
 void rmsprop_update(const Args& args, int64_t first, int64_t last, char*) {
-  const UpdateParams& p = *static_cast<const UpdateParams*>(args.params);
+  const UpdateParams& p = params(args);
   const auto lr = T::spread(rate(args, p, 3)), epsilon = T::spread(p.epsilon);
   const auto a = T::spread(p.a), b = T::spread(p.b);
-  const auto *var = operand<T>(args, 0), *g = operand<T>(args, 1), *v = operand<T>(args, 2);
-  auto *out = operand<T>(args, 4), *out_v = operand<T>(args, 5);
-  over<T>(
-      p, first, last, [&](int64_t i, int n) __attribute__((always_inline)) {
-        const auto grad = T::load(g + i, n);
-        const auto next = fma(a, T::load(v + i, n), b * (grad * grad));
-        T::store(out + i, T::load(var + i, n) - lr * grad / root(next + epsilon), n);
-        T::store(out_v + i, next, n);
+  over<T, 1>(
+      args, p, first, last, [&](const auto& s, int64_t i, int n) __attribute__((always_inline)) {
+        const auto grad = s.gradient(i, n);
+        const auto next = fma(a, T::load(s.slot[0] + i, n), b * (grad * grad));
+        T::store(s.out + i, T::load(s.var + i, n) - lr * grad / root(next + epsilon), n);
+        T::store(s.out_slot[0] + i, next, n);
       });
 }
 

@@ -72,6 +72,13 @@ struct OpDef {
   double (*flops)(const TypeArgs&) = nullptr;   // multiplications and additions of a product, for measurements
 
   bool has(Trait trait) const { return (traits & trait) != 0; }
+
+  /// The operand that output `o` may overwrite, or -1. An update of several variables repeats its row for each.
+  int overwritten(int o) const {
+    const int size = static_cast<int>(in_place.size());
+    if (has(kUpdate)) return in_place[o % size] + o / size * (size + 1);
+    return o < size ? in_place[o] : -1;
+  }
 };
 
 /// The op of this name, or null.

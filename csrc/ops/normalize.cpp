@@ -97,6 +97,12 @@ ValueId add_axis(Graph& graph, ValueId x) {
   return graph.add1("reshape", {x}, {{"shape", shape}});
 }
 
+/// Checks a gradient of the loss: one per row, or one number for all.
+void check_gradient(const TypeArgs& args) {
+  const Type expected{args.inputs[0].dtype, rows_of(args.inputs[0].shape)};
+  if (args.inputs[2] != Type{expected.dtype, {}}) check_same(args.op, "a gradient", expected, args.inputs[2]);
+}
+
 void cross_entropy_type(const TypeArgs& args) {
   check_axis(args.op, args.inputs[0]);
   check_same(args.op, "a target", args.inputs[0], args.inputs[1]);
@@ -106,7 +112,7 @@ void cross_entropy_type(const TypeArgs& args) {
 void cross_entropy_grad_type(const TypeArgs& args) {
   check_axis(args.op, args.inputs[0]);
   check_same(args.op, "a target", args.inputs[0], args.inputs[1]);
-  check_same(args.op, "a gradient", {args.inputs[0].dtype, rows_of(args.inputs[0].shape)}, args.inputs[2]);
+  check_gradient(args);
   args.outputs.push_back(args.inputs[0]);
 }
 
@@ -127,6 +133,8 @@ void cross_entropy_gradient(const GradArgs& args) {
 void cross_entropy_grad_gradient(const GradArgs& args) {
   Graph& graph = args.graph;
   const ValueId like = args.inputs[0];
+  check<NotImplemented>(graph.type(args.inputs[2]).shape == rows_of(graph.type(like).shape),
+                        "softmax_cross_entropy_grad: has no gradient where one number is the gradient of all rows");
   const DType dtype = graph.type(like).dtype;
   const Expr p(graph, args.inputs[0]), t(graph, args.inputs[1]), g(graph, add_axis(graph, args.inputs[2]));
   const Expr u(graph, args.upstream[0]);
@@ -155,7 +163,7 @@ void sparse_grad_type(const TypeArgs& args) {
   check_axis(args.op, args.inputs[0]);
   const Shape rows = rows_of(args.inputs[0].shape);
   check_labels(args.op, rows, args.inputs[1]);
-  check_same(args.op, "a gradient", {args.inputs[0].dtype, rows}, args.inputs[2]);
+  check_gradient(args);
   args.outputs.push_back(args.inputs[0]);
 }
 

@@ -140,7 +140,8 @@ class Fuser {
     const Node& norm = graph_.producer(value);
     const bool same = norm.op->name == "batch_norm" && value == norm.first && norm.inputs[0] == user->inputs[1] &&
                       norm.inputs[1] == user->inputs[2] && norm.first + 1 == user->inputs[3] &&
-                      norm.first + 2 == user->inputs[4] && norm.attrs.number("epsilon") == user->attrs.number("epsilon");
+                      norm.first + 2 == user->inputs[4] &&
+                      norm.attrs.number("epsilon") == user->attrs.number("epsilon");
     return same ? &norm : nullptr;
   }
 
@@ -233,7 +234,7 @@ class Fuser {
       attrs.set("mask", true);
       if (producer.op->name == "max_pool2d_grad") {
         inputs.push_back(out[maxima_of(producer, epilogue.mask)]);  // they say it all
-      } else if (producer.op->name != "batch_norm_grad") {  // whose x is the mask
+      } else if (producer.op->name != "batch_norm_grad") {          // whose x is the mask
         const Shape& shape = graph_.type(producer.first).shape;
         const bool same = graph_.type(epilogue.mask).shape == shape;
         inputs.push_back(same ? out[epilogue.mask]

@@ -31,6 +31,7 @@ class Clusters {
     for (int root = size() - 1; root >= 0; --root) {
       if (live_[root] && cluster_[root] < 0 && elementwise(root)) grow(root);
     }
+    join_numbers();
     Rewriter out(graph_);
     for (int n = 0; n < size(); ++n) {
       if (!live_[n]) continue;
@@ -74,6 +75,37 @@ class Clusters {
     if (cluster_[p] >= 0 || !elementwise(p) || shape(p) != shape(root)) return false;
     const std::vector<int>& readers = users_[graph_.nodes()[p].first];
     return std::all_of(readers.begin(), readers.end(), [&](int u) { return cluster_[u] == root || u > root; });
+  }
+
+  /// Where a node runs: its cluster at the place of the root.
+  int place(int n) const { return cluster_[n] < 0 ? n : cluster_[n]; }
+
+  /// Clusters that compute one number cost a call each: one joins a later one when nothing before that reads it.
+  void join_numbers() {
+    std::vector<std::pair<int, std::vector<int>>> later;  // root and members
+    for (int root = size() - 1; root >= 0; --root) {
+      if (cluster_[root] != root || !shape(root).empty()) continue;
+      std::vector<int> members;
+      for (int n = 0; n <= root; ++n) {
+        if (cluster_[n] == root) members.push_back(n);
+      }
+      const auto waits = [&](int at) {
+        return std::all_of(members.begin(), members.end(), [&](int m) {
+          const std::vector<int>& readers = users_[graph_.nodes()[m].first];
+          return std::all_of(readers.begin(), readers.end(),
+                             [&](int u) { return cluster_[u] == root || place(u) >= at; });
+        });
+      };
+      const auto into = std::find_if(later.begin(), later.end(), [&](const auto& other) {
+        return other.second.size() + members.size() <= kMaxNodes && waits(other.first);
+      });
+      if (into == later.end()) {
+        later.emplace_back(root, std::move(members));
+        continue;
+      }
+      for (int m : members) cluster_[m] = into->first;
+      into->second.insert(into->second.end(), members.begin(), members.end());
+    }
   }
 
   bool is_constant(ValueId id) const { return graph_.producer(id).op->name == "constant"; }

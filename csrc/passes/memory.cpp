@@ -111,11 +111,12 @@ class Planner {
   /// True when output `o` of the node may be written over `old`, one of its operands.
   bool overwrites(const Node& n, int o, ValueId old) const {
     if (n.op->name == "pointwise") return pointwise_overwrites(n, o, old);
-    if (o >= static_cast<int>(n.op->in_place.size())) return false;
+    const int over = n.op->overwritten(o);
+    if (over < 0) return false;
     for (std::size_t i = 0; i < n.inputs.size(); ++i) {
-      if (root(n.inputs[i]) == old && static_cast<int>(i) != n.op->in_place[o]) return false;
+      if (root(n.inputs[i]) == old && static_cast<int>(i) != over) return false;
     }
-    const ValueId operand = n.inputs[n.op->in_place[o]];
+    const ValueId operand = n.inputs[over];
     return root(operand) == old && bytes(graph_.type(operand)) == bytes(graph_.type(n.first + o));
   }
 

@@ -264,3 +264,105 @@ def test_products_of_other_dtypes_with_bias_and_relu(dtype):
     graph.set_outputs([y])
     arrays = [np.arange(-6, 6).reshape(4, 3).astype(dtype), np.ones((3, 2), dtype), np.array([1, -1], dtype)]
     assert np.array_equal(_core.Program(graph, []).call(arrays)[0], np.maximum(arrays[0] @ arrays[1] + arrays[2], 0))
+
+
+def updating(graph, shapes, rule="sgd_momentum_update", l2=0.0, first=0):
+    """One momentum update a variable; the updated values."""
+    rate = graph.constant(0.1, "float32")
+    made = []
+    for i, shape in enumerate(shapes):
+        slot = first + 2 * i
+        v, m = graph.variable(slot, "float32", shape), graph.variable(slot + 1, "float32", shape)
+        g = graph.input(first // 2 + i, "float32", shape)
+        if l2:
+            factor = graph.add("broadcast_to", [graph.constant(l2, "float32")], {"shape": list(shape)})[0]
+            g = graph.add("add", [g, graph.add("multiply", [v, factor])[0]])[0]
+        new_v, new_m = graph.add(rule, [v, g, m, rate], {"momentum": 0.9})
+        graph.set_update(slot, new_v)
+        graph.set_update(slot + 1, new_m)
+        made.append(new_v)
+    return made
+
+
+SHAPES = [(3,), (70, 33), (16,), (), (0, 4), (129, 128), (1,)]
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+def test_updates_of_many_variables_are_one_step_with_the_bits_of_many(l2):
+    rng = np.random.default_rng(0)
+    starts = [[rng.normal(size=s).astype("float32") for s in SHAPES] for _ in range(3)]
+
+    def run(shapes, at):
+        graph = _core.Graph()
+        updating(graph, shapes, l2=l2)
+        variables = [_core.Variable("float32", s) for s in shapes for _ in range(2)]
+        for i in range(len(shapes)):
+            variables[2 * i].write(starts[0][at + i])
+            variables[2 * i + 1].write(starts[1][at + i])
+        program = _core.Program(graph, variables)
+        program.call(starts[2][at : at + len(shapes)])
+        return graph.simplified().fused(), [v.read() for v in variables]
+
+    joined, together = run(SHAPES, 0)
+    assert ops_of(joined) == ["sgd_momentum_update"]
+    alone = [value for i, s in enumerate(SHAPES) for value in run([s], i)[1]]
+    for a, b in zip(together, alone, strict=True):
+        assert a.tobytes() == b.tobytes()
+    g = starts[2][1] + np.float32(l2) * starts[0][1]
+    np.testing.assert_allclose(together[3], 0.9 * starts[1][1] - np.float32(0.1) * g, rtol=1e-5, atol=1e-6)
+
+
+def test_an_update_that_another_reads_is_not_joined_with_it():
+    graph = _core.Graph()
+    (first,) = updating(graph, [(4,)])
+    m, g = graph.variable(2, "float32", (4,)), graph.input(1, "float32", (4,))
+    second = graph.add("sgd_momentum_update", [first, g, m, graph.constant(0.1, "float32")], {"momentum": 0.9})[0]
+    graph.set_update(0, second)
+    assert ops_of(graph.simplified().fused()) == ["sgd_momentum_update"] * 2
+
+
+def test_steps_of_one_number_each_are_one_step_unless_something_between_reads_one():
+    graph = _core.Graph()
+    rows = graph.input(0, "float32", (32,))
+    read = graph.add("sqrt", [graph.variable(2, "float32", ())])[0]
+    row = graph.add("softmax", [graph.add("reshape", [read], {"shape": [1]})[0]])[0]
+    graph.set_update(2, graph.add("reduce_max", [graph.add("add", [rows, row])[0]], {"axes": [0]})[0])
+    total = graph.add("reduce_sum", [rows], {"axes": [0]})[0]
+    graph.set_update(0, graph.add("add", [graph.variable(0, "float32", ()), total])[0])
+    graph.set_update(1, graph.add("add", [graph.variable(1, "float32", ()), graph.constant(32, "float32")])[0])
+    fused = graph.simplified().fused()
+    assert ops_of(fused).count("pointwise") == 3  # the root, the row, and two sums together
+    assert "add(r0, r1); add(r2, #32) -> r3, r4" in fused.text()
+
+
+def test_numbers_are_computed_once_and_spread_by_their_reader():
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (4, 3))
+    third = graph.add("divide", [graph.constant(1, "float32"), graph.constant(3, "float32")])[0]
+    spread = graph.add("broadcast_to", [third], {"shape": [4, 3]})[0]
+    twice = graph.add("multiply", [spread, graph.constant(2, "float32")])[0]
+    graph.set_outputs([graph.add("multiply", [x, twice])[0], graph.add("divide", [x, graph.constant(0, "float32")])[0]])
+    simple = graph.simplified()
+    assert ops_of(simple) == ["multiply", "divide"]
+    a = np.arange(12, dtype="float32").reshape(4, 3) + 1
+    product, quotient = _core.Program(graph, []).call([a])
+    assert np.array_equal(product, a * (np.float32(1) / np.float32(3) * np.float32(2)))
+    assert np.isinf(quotient).all()
+
+
+@pytest.mark.parametrize("classes", [3, 12, 13, 40])
+@pytest.mark.parametrize("op", ["softmax_cross_entropy", "sparse_softmax_cross_entropy"])
+def test_one_gradient_for_all_rows_is_not_spread(op, classes):
+    graph = _core.Graph()
+    x = graph.input(0, "float32", (70, classes))
+    t = graph.input(1, *(("int64", (70,)) if op.startswith("sparse") else ("float32", (70, classes))))
+    loss = graph.add("reduce_mean", [graph.add(op, [x, t])[0]], {"axes": [0]})[0]
+    graph.set_outputs([loss, *graph.gradients([loss], [x])])
+    assert "broadcast_to" not in ops_of(graph.simplified())
+    rng = np.random.default_rng(1)
+    logits, labels = rng.normal(size=(70, classes)).astype("float32"), rng.integers(0, classes, 70)
+    one_hot = np.eye(classes, dtype="float32")[labels]
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    value, gradient = _core.Program(graph, []).call([logits, labels if op.startswith("sparse") else one_hot])
+    np.testing.assert_allclose(value, -np.log(p[np.arange(70), labels]).mean(), rtol=1e-5)
+    np.testing.assert_allclose(gradient, (p - one_hot) / 70, rtol=1e-4, atol=1e-8)
