@@ -159,9 +159,8 @@ void correlate_f32(const Args& args, int64_t first, int64_t last, char* scratch)
           t.k = cg;
         }
         const int64_t pixels = images * rows * x.count, depth = t.n2 * t.k;
-        const int width = panel_width(pixels, f1 - f0, x.advance * sc % 1024 == 0);
         // Rows of the window between two visits of the outputs.
-        int64_t rounds = y.taps * depth * width * kLanes * 4 / kPanelBytes;
+        int64_t rounds = y.taps * depth * kMaxVecs * kLanes * 4 / kPanelBytes;
         rounds = rounds < 1 ? 1 : rounds > y.taps ? y.taps : rounds;
         if (rounds < 1) rounds = 1;
         for (int64_t g = 0; g < s.groups; ++g) {
@@ -178,7 +177,7 @@ void correlate_f32(const Args& args, int64_t first, int64_t last, char* scratch)
             float* c = to + g * fg + f0;
             int64_t n = 0, i = 0, j = 0;  // the next pixel
             sweep(
-                t, pixels, f1 - f0, width,
+                t, pixels, f1 - f0,
                 [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
                   t.b = b + from;
                   n = i = j = 0;
@@ -356,11 +355,10 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
             }
           }
           t.start = fresh ? Start::kZero : Start::kC;
-          const int width = panel_width(r1 - r0, f1 - f0, false);
           for (int64_t g = 0; g < s.groups; ++g) {
             int64_t tap = 0, c = 0;  // of the next filter row
             sweep(
-                t, r1 - r0, f1 - f0, width,
+                t, r1 - r0, f1 - f0,
                 [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
                   t.b = b + g * fg + f0 + from;
                   tap = r0 / cg;

@@ -65,11 +65,11 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   const std::int64_t tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(flops / kTaskFlops), 1, 256);
   q.product_blocks = std::min(q.products, tasks);
   const std::int64_t each = ceil_div(tasks, q.product_blocks);
-  const std::int64_t narrow = q.m <= 64 && q.n <= 512 ? 32 : 64;
-  q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : narrow), each);
+  q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : 64), each);
   // A panel is copied once per task, so those tasks take more rows.
   const bool copies = q.transposed || q.packed || q.packed_a;
-  q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, ceil_div(q.m, copies ? 168 : 28));
+  const std::int64_t most = copies ? ceil_div(q.m, 168) : std::max<std::int64_t>(1, q.m / 14);
+  q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, most);
   if (may_swap && q.products == 1) {
     const std::int64_t blocks = std::min(q.column_blocks, std::max<std::int64_t>(1, q.n / (4 * q.m)));
     if (q.transposed && q.m <= 64 && q.n * q.k > 2 * (blocks * q.m * q.k + q.m * q.n)) {

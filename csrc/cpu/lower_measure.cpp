@@ -46,7 +46,7 @@ double measure_clock() {
 }
 
 Yardstick measure() {
-  alignas(64) float sums[8 * 16];
+  alignas(64) float sums[kMeasureChains * 16];
   char* const pointers[1] = {reinterpret_cast<char*>(sums)};
   const MeasureParams params{2000};
   Yardstick best;

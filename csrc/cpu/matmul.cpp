@@ -81,7 +81,7 @@ NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Bl
     if (copied && !*ready) transpose_into(scratch, wide, a + k0, q.a_row, rows, t.k);
     *ready = rounds == 1 && q.row_blocks == 1;
     sweep(
-        t, columns, rows, panel_width(columns, rows, b_step == 1 && b_column % 1024 == 0),
+        t, columns, rows,
         [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
           t.b = copied ? scratch + from : a + k0 * q.a_step + from;
           t.ldb = copied ? wide : q.a_step;
@@ -145,9 +145,6 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       Tile t = {};
       t.ks = q.a_step;
       t.n1 = t.n2 = 1;
-      // Rows of A that share one set of the L1 cache, or rows of B that lie pages apart.
-      const bool crowded = (q.a_step == 1 && q.a_row % 1024 == 0) ||
-                           (q.ldb >= 1024 && !q.transposed && !q.packed && block.row1 - block.row0 <= 64);
       const int64_t longest = q.packed_a ? kMatmulPackedDepth : kMatmulDepth;
       const int64_t rounds = rounds_of(depth, longest), rows = block.row1 - block.row0;
       const bool copied = q.transposed || q.packed;
@@ -181,7 +178,7 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
           t.ks = rows;
         }
         sweep(
-            t, rows, columns, panel_width(rows, columns, crowded),
+            t, rows, columns,
             [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
               t.b = copied ? panel + from : b0 + k0 * q.ldb + block.column0 + from;
               t.ldb = copied ? wide : q.ldb;

@@ -21,7 +21,9 @@ constexpr int kMaxVecs = 1;
 constexpr int kRows[] = {0, 4};
 #elif defined(__AVX512F__)
 constexpr int kMaxVecs = 4;
-constexpr int kRows[] = {0, 10, 14, 8, 6};  // tallest tile of 1, 2, 3, 4 vectors that fits 32 registers
+// The tallest tile of 1, 2, 3, 4 vectors. 28 accumulators fit beside B's vectors, but from ten rows on their addresses
+// do not, and a tile of one vector has no time to load them again: nine rows keep the multipliers as busy.
+constexpr int kRows[] = {0, 9, 14, 9, 7};
 #else
 constexpr int kMaxVecs = 1;
 constexpr int kRows[] = {0, 6};  // a Vec is two registers of 16
@@ -193,18 +195,12 @@ NABI_INLINE int64_t part(int64_t n, int64_t parts, int64_t i) {
   return i * size + (i < more ? i : more);
 }
 
-/// The panel width to sweep m rows by n columns with. `crowded`: at most 6 rows of A at a time, B in long runs.
-NABI_INLINE int panel_width(int64_t m, int64_t n, bool crowded) {
-  if (crowded || m <= 6) return 4;
-  return (n + kLanes - 1) / kLanes % 2 == 0 ? 2 : 3;  // a panel of one vector is bound by its loads
-}
-
 /// Covers m rows by n columns with tiles. prepare(column, columns, vecs) sets t.b and t.ldb of a panel of columns;
-/// rows(row, count) sets t.a and t.c. `vecs` is the widest panel to use.
+/// rows(row, count) sets t.a and t.c. Panels are as wide as the columns allow: the fewer loads beside the
+/// multiply-adds, the less a tile waits for them.
 template <class Prepare, class Rows>
-NABI_INLINE void sweep(Tile& t, int64_t m, int64_t n, int vecs, Prepare prepare, Rows rows) {
-  if (vecs > kMaxVecs) vecs = kMaxVecs;
-  const int64_t all = (n + kLanes - 1) / kLanes, panels = (all + vecs - 1) / vecs;
+NABI_INLINE void sweep(Tile& t, int64_t m, int64_t n, Prepare prepare, Rows rows) {
+  const int64_t all = (n + kLanes - 1) / kLanes, panels = (all + kMaxVecs - 1) / kMaxVecs;
   for (int64_t p = 0; p < panels; ++p) {
     const int64_t from = part(all, panels, p) * kLanes;
     const int wide = static_cast<int>(part(all, panels, p + 1) - from / kLanes);
