@@ -6,6 +6,7 @@
 // scratch with a halo of zeros. The filter gradient sums rank-1 updates over pixels.
 #include "cpu/conv.h"
 
+#include "cpu/conv_narrow.h"
 #include "cpu/kernels.h"
 #include "cpu/tile.h"
 
@@ -103,15 +104,23 @@ void correlate_f32(const Args& args, int64_t first, int64_t last, char* scratch)
 
     const int64_t advance = back ? 1 : s.h.stride;
     View view = {source + n0 * sh * sw * sc, sh, sw, 0, 0};
+    Planes planes = {};
     if (q.copy) {
       const int64_t wide = (ow + (back ? s.w.stride : 1) - 1) / (back ? s.w.stride : 1);
       view.row0 = q.low_h + u0 * advance;
       view.rows = q.high_h - q.low_h + (u1 - u0 - 1) * advance + 1;
       view.column0 = q.low_w;
       view.columns = q.high_w - q.low_w + (wide - 1) * (back ? 1 : s.w.stride) + 1;
-      copy_region(reinterpret_cast<float*>(scratch), view.at, images, sh, sw, sc, view.row0, view.rows, view.column0,
-                  view.columns);
-      view.at = reinterpret_cast<float*>(scratch);
+      float* to = reinterpret_cast<float*>(scratch);
+      if (q.narrow) {
+        planes = {
+            to,          narrow_plane(images * view.rows * view.columns), images, view.rows, view.columns, view.row0,
+            view.column0};
+        copy_planes(planes, view.at, sh, sw, sc);
+      } else {
+        copy_region(to, view.at, images, sh, sw, sc, view.row0, view.rows, view.column0, view.columns);
+      }
+      view.at = to;
     }
 
     int64_t taps_before_h = 0;
@@ -125,11 +134,20 @@ void correlate_f32(const Args& args, int64_t first, int64_t last, char* scratch)
         taps_before_w += x.taps;
         if (rows <= 0 || x.count == 0) continue;
         const int64_t row_step = view.columns * sc;  // of the source, in elements
-        const float* at = view.at + ((y.base + u0 * y.advance - view.row0) * view.columns + x.base - view.column0) * sc;
-        if (y.taps == 0 || x.taps == 0) at = view.at;
+        int64_t pixel = (y.base + u0 * y.advance - view.row0) * view.columns + x.base - view.column0;
+        if (y.taps == 0 || x.taps == 0) pixel = 0;
+        const float* at = view.at + pixel * sc;
         float* to = out + ((n0 * oh + y.first + u0 * y.step) * ow + x.first) * of;
         const float* weights = filter + (taps_before * cg) * of;
 
+        if (q.narrow) {
+          const NarrowOutput result = {to,           of,
+                                       oh * ow * of, y.step * ow * of,
+                                       bias,         mask != nullptr ? mask - out : 0,
+                                       q.relu != 0,  mask != nullptr};
+          correlate_narrow(planes, planes.at + pixel, sc, weights, y, x, rows, result, planes.at + sc * planes.plane);
+          continue;
+        }
         if (q.depthwise) {
           for (int64_t c = 0; c < of; c += kLanes) {
             const int width = of - c < kLanes ? static_cast<int>(of - c) : kLanes;
@@ -158,7 +176,9 @@ void correlate_f32(const Args& args, int64_t first, int64_t last, char* scratch)
           t.s2 = x.spread * sc;
           t.k = cg;
         }
+        t.b2 = t.k * of;
         const int64_t pixels = images * rows * x.count, depth = t.n2 * t.k;
+        t.b1 = depth * of;
         // Rows of the window between two visits of the outputs.
         int64_t rounds = y.taps * depth * kMaxVecs * kLanes * 4 / kPanelBytes;
         rounds = rounds < 1 ? 1 : rounds > y.taps ? y.taps : rounds;
@@ -276,7 +296,10 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
     const int64_t f0 = part(vecs, q.column_blocks, cb) * kLanes;
     int64_t f1 = part(vecs, q.column_blocks, cb + 1) * kLanes;
     if (f1 > fg) f1 = fg;
-    const int64_t r0 = part(taps * cg, q.row_blocks, rb), r1 = part(taps * cg, q.row_blocks, rb + 1);
+    const int64_t filter_rows = q.narrow ? s.h.kernel : taps * cg;
+    const int64_t r0 = part(filter_rows, q.row_blocks, rb), r1 = part(filter_rows, q.row_blocks, rb + 1);
+    float* result = reinterpret_cast<float*>(scratch) + q.result;  // of the narrow form
+    const int64_t run = s.w.kernel * s.c;                          // a row of the window
     const int64_t first_image = part(s.images, q.chunks, chunk), end_image = part(s.images, q.chunks, chunk + 1);
     float* out = operand<float>(args, q.out);
     float* sums = operand<float>(args, q.sums);
@@ -308,7 +331,13 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
         const float* a =
             view.at + ((i0 * s.h.stride - s.h.pad - view.row0) * view.columns - s.w.pad - view.column0) * s.c;
         const float* b = dy + (n0 * oh + i0) * ow * s.f;
-        if (q.depthwise) {
+        if (q.narrow) {
+          const int64_t line = s.h.dilation * row_step;
+          const NarrowPixels pixels = {
+              a + r0 * line, b,  n1 - n0,          image_step, oh * ow * s.f, i1 - i0, s.h.stride * row_step,
+              ow * s.f,      ow, s.w.stride * s.c, s.f};
+          filter_grad_narrow(pixels, r1 - r0, line, run, result, fresh);
+        } else if (q.depthwise) {
           const Pixels pixels = {n1 - n0,  image_step, oh * ow * s.c,    i1 - i0, s.h.stride * row_step,
                                  ow * s.c, ow,         s.w.stride * s.c, s.c};
           for (int64_t c = 0; c < s.c; c += kLanes) {
@@ -354,6 +383,8 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
               t.n1 = 1;
             }
           }
+          t.b2 = t.k * s.f;
+          t.b1 = t.n2 * t.b2;
           t.start = fresh ? Start::kZero : Start::kC;
           for (int64_t g = 0; g < s.groups; ++g) {
             int64_t tap = 0, c = 0;  // of the next filter row
@@ -382,6 +413,7 @@ void filter_grad_f32(const Args& args, int64_t first, int64_t last, char* scratc
       } while (i0 < oh);
       n0 = n1;
     } while (n0 < end_image);
+    if (q.narrow) transpose_into(out + r0 * run * s.f, s.f, result, (r1 - r0) * run, s.f, (r1 - r0) * run);
   }
 }
 

@@ -30,6 +30,7 @@ struct CorrelateParams {
   int64_t image_blocks, row_blocks, column_blocks;
   int64_t low_h, high_h, low_w, high_w;  // source reached from output 0: the extremes over all phases
   int32_t backward, copy, depthwise;     // copy: the source needs a zero halo
+  int32_t narrow;  // few outputs: the vectors lie along the pixels, the source is copied as planes
   int32_t filter, bias, mask, out, relu;
 };
 
@@ -38,7 +39,8 @@ struct FilterParams {
   ConvShape shape;
   int64_t chunks, chunk_stride, row_blocks, column_blocks;
   int64_t group_images, group_rows;  // images, or else output rows of one image, taken at a time
-  int32_t copy, depthwise;
+  int64_t result;                    // narrow: where in the scratch, in floats, the transposed result is summed
+  int32_t copy, depthwise, narrow;   // narrow: few filters, the vectors lie along a row of the window
   int32_t out, sums, workspace;
 };
 
@@ -68,6 +70,12 @@ static inline __attribute__((always_inline)) ConvPhase conv_phase(const ConvDim&
   out.tap0 = tap + (out.taps - 1) * period;
   out.tap_step = -period;
   return out;
+}
+
+/// The distance between planes of that many pixels: whole vectors, and no two planes in one set of a cache.
+static inline __attribute__((always_inline)) int64_t narrow_plane(int64_t pixels) {
+  const int64_t out = (pixels + 15) / 16 * 16;
+  return out % 256 == 0 ? out + 16 : out;
 }
 
 static inline __attribute__((always_inline)) int64_t conv_phases(const ConvDim& d, bool backward) {

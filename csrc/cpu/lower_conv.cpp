@@ -68,6 +68,22 @@ void add_correlate(Lowering& low, CorrelateParams q) {
 
   const std::int64_t depth = s.h.kernel * s.w.kernel * (back ? s.f : s.c) / s.groups;
   const std::int64_t columns = (back ? s.c : s.f) / s.groups, vecs = ceil_div(columns, 16);
+  const std::int64_t step_h = back ? s.h.stride : 1, step_w = back ? s.w.stride : 1;
+  const std::int64_t units = std::max<std::int64_t>(1, ceil_div(back ? s.h.in : s.h.out, step_h));
+  const std::int64_t wide = std::max<std::int64_t>(1, ceil_div(back ? s.w.in : s.w.out, step_w));
+  const std::int64_t advance_h = back ? 1 : s.h.stride, advance_w = back ? 1 : s.w.stride;
+  const std::int64_t source_c = back ? s.f : s.c;
+  const std::int64_t region_columns = q.high_w - q.low_w + (wide - 1) * advance_w + 1;
+  if (s.groups == 1 && advance_h == 1 && advance_w == 1) {
+    // Multiply-adds of a vector for each element of the source: with the outputs in it, and with the pixels in it, when
+    // those of the halo are computed too and source and result are transposed.
+    const double taps = static_cast<double>(s.h.kernel * s.w.kernel) / static_cast<double>(step_h * step_w);
+    const double halo = static_cast<double>(region_columns) / static_cast<double>(wide);
+    const double outputs = static_cast<double>(columns);
+    const double transposed = 0.6 + 0.5 * outputs / static_cast<double>(std::max<std::int64_t>(1, source_c));
+    q.narrow = taps * static_cast<double>(vecs) > 1.3 * (taps * outputs / 16 * halo + transposed);
+    q.copy = q.copy || q.narrow;
+  }
   if (!q.depthwise) {
     while (ceil_div(vecs, q.column_blocks) > 2 && ceil_div(vecs, q.column_blocks) * 16 * depth * 4 > kFilterBytes) {
       ++q.column_blocks;
@@ -77,15 +93,11 @@ void add_correlate(Lowering& low, CorrelateParams q) {
   const double work = flops + bytes * 4;
   const std::int64_t tasks =
       std::clamp<std::int64_t>(static_cast<std::int64_t>(work / kTaskFlops) / q.column_blocks, 1, 512);
-  const std::int64_t step_h = back ? s.h.stride : 1, step_w = back ? s.w.stride : 1;
-  const std::int64_t units = std::max<std::int64_t>(1, ceil_div(back ? s.h.in : s.h.out, step_h));
-  const std::int64_t wide = std::max<std::int64_t>(1, ceil_div(back ? s.w.in : s.w.out, step_w));
-  const std::int64_t advance_h = back ? 1 : s.h.stride, advance_w = back ? 1 : s.w.stride;
-  const std::int64_t source_c = back ? s.f : s.c;
-  const std::int64_t region_columns = q.high_w - q.low_w + (wide - 1) * advance_w + 1;
-  const auto region = [&](std::int64_t rows) {  // bytes of the haloed copy of that many row units of one image
-    return (q.high_h - q.low_h + (rows - 1) * advance_h + 1) * region_columns * source_c * 4;
+  const auto pixels = [&](std::int64_t rows) {  // of the haloed copy of that many row units of one image
+    return (q.high_h - q.low_h + (rows - 1) * advance_h + 1) * region_columns;
   };
+  const std::int64_t planes = source_c + (q.narrow ? columns : 0);  // the narrow form keeps its result beside the copy
+  const auto region = [&](std::int64_t rows) { return pixels(rows) * planes * 4; };
   const std::int64_t images = std::max<std::int64_t>(1, s.images);
   q.image_blocks = std::min(images, tasks);
   if (q.copy) {
@@ -98,7 +110,8 @@ void add_correlate(Lowering& low, CorrelateParams q) {
   }
   std::size_t scratch = 0;
   if (q.copy) {
-    scratch = static_cast<std::size_t>(ceil_div(images, q.image_blocks) * region(ceil_div(units, q.row_blocks)));
+    const std::int64_t all = ceil_div(images, q.image_blocks) * pixels(ceil_div(units, q.row_blocks));
+    scratch = static_cast<std::size_t>((q.narrow ? narrow_plane(all) : all) * planes) * sizeof(float);
   }
   const std::int64_t grid = q.image_blocks * q.row_blocks * q.column_blocks;
   low.phase(low.kernels.correlate_f32, q, count(low.output().shape) == 0 ? 0 : grid, scratch,
@@ -159,6 +172,14 @@ void lower_grad_filter(Lowering& low) {
   }
 
   q.depthwise = s.c == s.groups && s.f == s.groups;
+  const std::int64_t run = s.w.kernel * s.c;
+  if (s.groups == 1 && s.w.dilation == 1) {
+    // Multiply-adds of a vector for each pixel, with the filters or with a row of the window in it; fewer than two rows
+    // cannot keep up with their loads.
+    const double rows = std::max(1.5, static_cast<double>(s.f));
+    const double along_run = static_cast<double>(s.h.kernel * ceil_div(run, 16)) * rows;
+    q.narrow = static_cast<double>(s.h.kernel * run * ceil_div(s.f, 16)) > 1.3 * along_run;
+  }
   const double work = flops + bytes * 4;
   const std::int64_t tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(work / kTaskFlops), 1, 256);
   const std::int64_t all = elements + (sums ? s.f : 0);
@@ -169,7 +190,9 @@ void lower_grad_filter(Lowering& low) {
   if (q.chunks < 32 && tasks > q.chunks) {
     const std::int64_t split = ceil_div(std::min<std::int64_t>(tasks, 64), q.chunks);
     const std::int64_t depth = taps * (s.c / s.groups);
-    if (q.depthwise) {
+    if (q.narrow) {
+      q.row_blocks = std::min(split, s.h.kernel);
+    } else if (q.depthwise) {
       q.row_blocks = std::min(split, taps);
     } else {
       q.column_blocks = std::min(split, std::max<std::int64_t>(1, s.f / s.groups / 32));
@@ -190,7 +213,11 @@ void lower_grad_filter(Lowering& low) {
                                             ceil_div(std::max<std::int64_t>(1, s.images), q.chunks));
   q.group_rows = rows;
   while (q.group_rows > 1 && footprint(q.group_rows) > 2 * kRegionBytes) q.group_rows = ceil_div(q.group_rows, 2);
-  const std::size_t scratch = q.copy ? static_cast<std::size_t>(q.group_images * region(q.group_rows)) : 0;
+  std::size_t scratch = q.copy ? static_cast<std::size_t>(q.group_images * region(q.group_rows)) : 0;
+  if (q.narrow) {
+    q.result = ceil_div(static_cast<std::int64_t>(scratch), 64) * 16;
+    scratch = static_cast<std::size_t>(q.result + ceil_div(s.h.kernel, q.row_blocks) * run * s.f) * sizeof(float);
+  }
   if (q.chunks > 1) {
     q.chunk_stride = ceil_div(all, 16) * 16;
     low.workspace = static_cast<std::size_t>(q.chunks * q.chunk_stride) * sizeof(float);

@@ -9,8 +9,10 @@
 namespace nabi::cpu {
 namespace {
 
-constexpr double kTaskFlops = 1.5e6;  // of a task: 6 to 30 microseconds
-constexpr double kFlopsPerNs = 100;   // of one worker, for the cost model only
+constexpr std::int64_t kDepth = 1024;       // longest run of k between two visits of C: B's panel stays in L2
+constexpr std::int64_t kPackedDepth = 512;  // the same when a block of A is copied too
+constexpr double kTaskFlops = 1.5e6;        // of a task: 6 to 30 microseconds
+constexpr double kFlopsPerNs = 100;         // of one worker, for the cost model only
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -56,6 +58,7 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   // Rows of B (and of A^T) that lie pages apart are copied once if they are then read often enough.
   q.packed = !q.transposed && q.n >= 1024 && q.m >= 128 && q.k >= 512;
   q.packed_a = q.a_step >= 1024 && q.n >= 64 && q.k >= 512;
+  q.depth = q.packed_a ? kPackedDepth : kDepth;
   q.product_blocks = q.column_blocks = q.row_blocks = q.chunks = 1;
   const double flops = 2.0 * q.products * q.m * q.n * q.k;
   if (flops == 0) {
@@ -80,6 +83,11 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
     if (q.a_row == 1 && !q.transposed && q.n <= 12 && q.m >= 32 && q.k >= 16 && q.k <= 2048) {
       q.swapped = 1;  // the vectors lie along A's rows and are full
       q.row_blocks = std::clamp<std::int64_t>(each, 1, ceil_div(q.m, 64));
+      q.column_blocks = 1;
+    }
+    if (q.a_step == 1 && !q.transposed && q.n <= 4 && q.m >= 64 && q.k >= 16) {
+      q.swapped = 1;  // transposing A, a few rows at a time, costs less than vectors of so few columns
+      q.row_blocks = std::clamp<std::int64_t>(each, ceil_div(q.m, 192), ceil_div(q.m, 64));
       q.column_blocks = 1;
     }
     if (q.swapped) q.packed = q.packed_a = 0;
@@ -123,7 +131,7 @@ void lower(Lowering& low) {
   q.sums = sums ? inputs + 1 : -1;
   q.workspace = inputs + low.node.outputs;
   const bool plain = dtype == DType::f32 && q.bias < 0 && !q.relu;
-  set_grid(q, plain && q.mask < 0, plain);
+  set_grid(q, plain && q.mask < 0, dtype == DType::f32);
 
   Kernel kernel = nullptr;
   switch (dtype) {
@@ -150,10 +158,10 @@ void lower(Lowering& low) {
   if (dtype == DType::f32) {
     const std::int64_t columns = ceil_div(ceil_div(q.n, 16), q.column_blocks) * 16;
     const std::int64_t rows = ceil_div(ceil_div(q.m, q.row_blocks), 16) * 16;
-    const std::int64_t depth = std::min(ceil_div(q.k, q.chunks), q.packed_a ? kMatmulPackedDepth : kMatmulDepth);
+    const std::int64_t depth = std::min(ceil_div(q.k, q.chunks), q.depth);
     std::int64_t floats = 0;
     if (q.swapped) {
-      floats = rows * ((q.a_step == 1 ? std::min(q.k, kMatmulDepth) : 0) + columns);
+      floats = rows * ((q.a_step == 1 ? std::min(q.k, q.depth) : 0) + columns);
     } else {
       if (q.transposed || q.packed) floats += columns * depth;
       if (q.packed_a) floats += ceil_div(q.m, q.row_blocks) * depth;

@@ -69,15 +69,22 @@ NABI_INLINE void swapped_block(const Args& args, const MatmulParams& q, const Bl
   const int64_t at = block.row0 * q.n + block.column0;
   float* c = reinterpret_cast<float*>(args.ptr[q.out]) + at;
   const int64_t rows = block.row1 - block.row0, wide = (rows + 15) / 16 * 16, columns = block.column1 - block.column0;
-  const int64_t rounds = rounds_of(q.k, kMatmulDepth);
-  float* result = scratch + (copied ? wide * (q.k < kMatmulDepth ? q.k : kMatmulDepth) : 0);  // [columns, wide]
+  const int64_t rounds = rounds_of(q.k, q.depth);
+  float* result = scratch + (copied ? wide * (q.k < q.depth ? q.k : q.depth) : 0);  // [columns, wide]
+  if (q.bias >= 0) {
+    const float* bias = reinterpret_cast<const float*>(args.ptr[q.bias]) + block.column0;
+    for (int64_t j = 0; j < columns; ++j) {
+      for (int64_t i = 0; i < rows; i += kLanes) store(result + j * wide + i, splat(bias[j]));
+    }
+  }
   Tile t = {};
   t.ks = b_step;
   t.n1 = t.n2 = 1;
   for (int64_t round = 0; round < rounds; ++round) {
     const int64_t k0 = part(q.k, rounds, round);
     t.k = part(q.k, rounds, round + 1) - k0;
-    t.start = round > 0 ? Start::kC : Start::kZero;
+    t.start = round > 0 || q.bias >= 0 ? Start::kC : Start::kZero;
+    t.relu = q.relu && round == rounds - 1;
     if (copied && !*ready) transpose_into(scratch, wide, a + k0, q.a_row, rows, t.k);
     *ready = rounds == 1 && q.row_blocks == 1;
     sweep(
@@ -145,10 +152,9 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       Tile t = {};
       t.ks = q.a_step;
       t.n1 = t.n2 = 1;
-      const int64_t longest = q.packed_a ? kMatmulPackedDepth : kMatmulDepth;
-      const int64_t rounds = rounds_of(depth, longest), rows = block.row1 - block.row0;
+      const int64_t rounds = rounds_of(depth, q.depth), rows = block.row1 - block.row0;
       const bool copied = q.transposed || q.packed;
-      float* packed_a = copied ? panel + wide * (depth < longest ? depth : longest) : panel;
+      float* packed_a = copied ? panel + wide * (depth < q.depth ? depth : q.depth) : panel;
       for (int64_t round = 0; round < rounds; ++round) {
         const int64_t k0 = block.k0 + part(depth, rounds, round);
         t.k = block.k0 + part(depth, rounds, round + 1) - k0;

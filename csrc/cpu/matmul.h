@@ -6,8 +6,6 @@
 namespace nabi::cpu {
 
 inline constexpr int kMatmulBatchDims = 6;
-inline constexpr int64_t kMatmulDepth = 1024;       // longest run of k between two visits of C: B's panel stays in L2
-inline constexpr int64_t kMatmulPackedDepth = 512;  // the same when a block of A is copied too
 
 /// C[m, n] (=, or a chunk of k into the workspace) A[m, k] B[k, n] for each product of a batch. Strides are in
 /// elements. Tasks: chunk, then product block, then column block, then row block, the last fastest; after them one
@@ -19,6 +17,7 @@ struct MatmulParams {
   int64_t products, dims;  // products = size[0] * .. * size[dims - 1]
   int64_t size[kMatmulBatchDims], a_jump[kMatmulBatchDims], b_jump[kMatmulBatchDims];
   int64_t product_blocks, column_blocks, row_blocks;
+  int64_t depth;                 // longest run of k between two visits of C
   int64_t chunks, chunk_stride;  // chunks of k, a power of two; more than one go to the workspace, this far apart
   int32_t transposed;            // B is stored [n, k]
   int32_t packed;                // a task first copies its columns of B: rows of B lie pages apart

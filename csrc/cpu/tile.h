@@ -4,7 +4,7 @@
 // so the bits depend neither on the tile's size nor on the instruction set. A's rows are given by address, and the
 // element of row r at step k of segment (i, j) lies at a[r] + i * s1 + j * s2 + k * ks: with ks = 1 this is a plain
 // product or a convolution read in place (a segment is a contiguous run of the input), with ks = lda it is a sum of
-// rank-1 updates (weight gradients). B's rows follow each other through all segments.
+// rank-1 updates (weight gradients). B's rows lie ldb apart within a segment, whose first lies at b + i * b1 + j * b2.
 #pragma once
 
 #include <stdint.h>
@@ -39,10 +39,11 @@ struct Tile {
   float* c[kMaxRows];        // column 0 of row r of C
   const float* b;            // element (0, col) of B
   int64_t ldb;
-  int64_t ks, k;           // step along k within a segment, and a segment's length
-  int64_t n1, s1, n2, s2;  // outer and inner segments
-  int64_t col;             // first column of the tile in C, bias and mask
-  int32_t tail;            // columns in the last vector, 1..16
+  int64_t ks, k;       // step along k within a segment, and a segment's length
+  int64_t n1, s1, b1;  // outer segments, and their distances in A and B
+  int64_t n2, s2, b2;  // inner segments
+  int64_t col;         // first column of the tile in C, bias and mask
+  int32_t tail;        // columns in the last vector, 1..16
   Start start;
   const float* bias;  // of column 0
   int64_t mask;       // distance from C to the mask laid out like it
@@ -81,11 +82,15 @@ NABI_NOINLINE void tile(const Tile& t) {
   const char* a[MR];
 #pragma GCC unroll 16
   for (int r = 0; r < MR; ++r) a[r] = reinterpret_cast<const char*>(t.a[r]);
-  const char* b = reinterpret_cast<const char*>(t.b);
   const int64_t ldb = t.ldb * 4, step = t.ks * 4;
-  for (int64_t i = 0; i < t.n1; ++i) {
-    for (int64_t j = 0; j < t.n2; ++j) {
-      int64_t at = (i * t.s1 + j * t.s2) * 4;
+  int64_t at_outer = 0;
+  const float* b_outer = t.b;
+  for (int64_t i = t.n1; i > 0; --i, at_outer += t.s1 * 4, b_outer += t.b1) {
+    int64_t at_inner = at_outer;
+    const float* b_inner = b_outer;
+    for (int64_t j = t.n2; j > 0; --j, at_inner += t.s2 * 4, b_inner += t.b2) {
+      int64_t at = at_inner;
+      const char* b = reinterpret_cast<const char*>(b_inner);
       for (int64_t k = t.k; k > 0; --k) {
         // Hides that `at` is an induction variable: one index register serves all rows, not one pointer each.
         asm("" : "+r"(at));
