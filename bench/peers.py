@@ -85,20 +85,6 @@ def contestants(libraries: list[str], threads: int) -> Iterator[list[Contestant]
             one.close()
 
 
-@contextlib.contextmanager
-def alone(locks: list[str]) -> Iterator[None]:
-    """Holds lock files, so that several who measure on one machine take turns."""
-    if not locks:
-        yield
-        return
-    import fcntl
-
-    with contextlib.ExitStack() as stack:
-        for path in locks:
-            fcntl.flock(stack.enter_context(open(path, "a")), fcntl.LOCK_EX)
-        yield
-
-
 def installed() -> list[str]:
     """The libraries that can be imported here."""
     return [
@@ -170,15 +156,12 @@ def training(args: argparse.Namespace, threads: int) -> Iterator[dict[str, Any]]
         for name in args.models:
             for batch in args.batch or [COURSE[name].batch]:
                 players = []
-                with alone(args.locks[-1:]):
-                    for player in everyone:
-                        if player.library == "torch-cl" and name not in IMAGES:
-                            continue  # the same as torch
-                        if player.ask(do="prepare", model=name, batch=batch, seconds=args.seconds) is not None:
-                            players.append(player)
-                with alone(args.locks):
-                    samples = rounds(players, args.rounds, {"do": "sample"})
-                found = compared(samples)
+                for player in everyone:
+                    if player.library == "torch-cl" and name not in IMAGES:
+                        continue  # the same as torch
+                    if player.ask(do="prepare", model=name, batch=batch, seconds=args.seconds) is not None:
+                        players.append(player)
+                found = compared(rounds(players, args.rounds, {"do": "sample"}))
                 show(f"{name} b{batch} {threads}t ms/step", 1e3, found)
                 yield {"what": "training", "model": name, "batch": batch, "threads": threads, "libraries": found}
 
@@ -189,17 +172,15 @@ def calls(args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
     with contestants([name for name in args.libraries if name != "torch-cl"], threads) as everyone:
         for name in args.models:
             ways = {}
-            with alone(args.locks[-1:]):
-                for player in everyone:
-                    ways[player] = player.ask(do="calls", model=name) or {}
-            with alone(args.locks):
-                times: dict[str, list[float]] = {}
-                for _ in range(10):
-                    for player, found in ways.items():
-                        for way, about in found.items():
-                            count = max(3, min(100, int(0.1 / about)))
-                            got = player.ask(do="time", way=way, count=count)
-                            times.setdefault(f"{player.library} {way}", []).extend(got or [])
+            for player in everyone:
+                ways[player] = player.ask(do="calls", model=name) or {}
+            times: dict[str, list[float]] = {}
+            for _ in range(10):
+                for player, found in ways.items():
+                    for way, about in found.items():
+                        count = max(3, min(100, int(0.1 / about)))
+                        got = player.ask(do="time", way=way, count=count)
+                        times.setdefault(f"{player.library} {way}", []).extend(got or [])
             medians = {key: statistics.median(values) for key, values in times.items() if values}
             print(f"{name} {threads}t, us: " + " | ".join(f"{k} {v * 1e6:.0f}" for k, v in medians.items()), flush=True)
             out.append({"what": "calls", "model": name, "threads": threads, "seconds": medians})
@@ -210,7 +191,7 @@ def memory(args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
     """Megabytes by which training lifts a fresh process."""
     found = {}
     for library in args.libraries:
-        with contestants([library], threads) as (player,), alone(args.locks[-1:]):
+        with contestants([library], threads) as (player,):
             rise = player.ask(do="memory", model="cifar_improved", batch=128)
             if rise is not None:
                 found[library] = rise
@@ -223,14 +204,13 @@ def imports(args: argparse.Namespace) -> list[dict[str, Any]]:
     names = [name for name in IMPORTS if name in args.libraries]
     times: dict[str, list[float]] = {name: [] for name in ["bare", "numpy", *names]}
     backends = {"keras-tf": "tensorflow", "keras-jax": "jax"}
-    with alone(args.locks):
-        for _ in range(4):
-            for name, found in times.items():
-                code = "pass" if name == "bare" else f"import {IMPORTS.get(name, name)}"
-                env = {**os.environ, "KERAS_BACKEND": backends.get(name, ""), "TF_CPP_MIN_LOG_LEVEL": "3"}
-                start = time.perf_counter()
-                subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
-                found.append(time.perf_counter() - start)
+    for _ in range(4):
+        for name, found in times.items():
+            code = "pass" if name == "bare" else f"import {IMPORTS.get(name, name)}"
+            env = {**os.environ, "KERAS_BACKEND": backends.get(name, ""), "TF_CPP_MIN_LOG_LEVEL": "3"}
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
+            found.append(time.perf_counter() - start)
     seconds = {k: statistics.median(v[1:]) - statistics.median(times["bare"][1:]) for k, v in times.items()}
     print("import, s: " + " | ".join(f"{k} {v:.3f}" for k, v in seconds.items() if k != "bare"))
     return [{"what": "imports", "seconds": seconds}]
@@ -239,7 +219,7 @@ def imports(args: argparse.Namespace) -> list[dict[str, Any]]:
 def check(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Whether all libraries have the same model before them."""
     out, wrong = [], []
-    with contestants(args.libraries, args.threads[0]) as everyone, alone(args.locks[-1:]):
+    with contestants(args.libraries, args.threads[0]) as everyone:
         for name in args.models:
             for player in everyone:
                 count = player.ask(do="parameters", model=name)
@@ -332,7 +312,6 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--libraries", type=words, default=installed(), help=f"of {','.join(LIBRARIES)}")
     out.add_argument("--rounds", type=int, default=10, help="interleaved samples of each (default: %(default)s)")
     out.add_argument("--seconds", type=float, default=0.3, help="of a sample, about (default: %(default)s)")
-    out.add_argument("--locks", type=words, default=[], help="files locked while sampling; the last while warming up")
     out.add_argument("--json", default=None, help="also write the figures to this file")
     out.add_argument("--plot", default=None, help="also draw the ratios into this PNG (needs matplotlib)")
     out.add_argument("--tables", type=words, default=[], help="print files of --json as Markdown, and measure nothing")
