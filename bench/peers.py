@@ -39,11 +39,11 @@ IMAGES = {"mnist_cnn", "cifar_cnn", "cifar_improved"}
 class Contestant:
     """A library in its own process. An answer that is an error is kept and printed in place of figures."""
 
-    def __init__(self, library: str, threads: int) -> None:
+    def __init__(self, library: str, threads: int, cpu_time: bool = False) -> None:
         script = str(pathlib.Path(__file__).resolve().parent / "contestants.py")
         self.library, self.error = library, ""
         self._process = subprocess.Popen(
-            [sys.executable, script, library, "--threads", str(threads)],
+            [sys.executable, script, library, "--threads", str(threads), *(["--cpu-time"] * cpu_time)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -74,11 +74,11 @@ class Contestant:
 
 
 @contextlib.contextmanager
-def contestants(libraries: list[str], threads: int) -> Iterator[list[Contestant]]:
+def contestants(libraries: list[str], threads: int, cpu_time: bool = False) -> Iterator[list[Contestant]]:
     out: list[Contestant] = []
     try:
         for library in libraries:
-            out.append(Contestant(library, threads))
+            out.append(Contestant(library, threads, cpu_time))
         yield out
     finally:
         for one in out:
@@ -152,7 +152,7 @@ def show(title: str, unit: float, found: dict[str, dict[str, float]]) -> None:
 
 def training(args: argparse.Namespace, threads: int) -> Iterator[dict[str, Any]]:
     """Milliseconds a training step."""
-    with contestants(args.libraries, threads) as everyone:
+    with contestants(args.libraries, threads, args.cpu_time) as everyone:
         for name in args.models:
             for batch in args.batch or [COURSE[name].batch]:
                 players = []
@@ -169,7 +169,7 @@ def training(args: argparse.Namespace, threads: int) -> Iterator[dict[str, Any]]
 def calls(args: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
     """Microseconds of one call on one row: the median of a thousand, fewer where a call takes milliseconds."""
     out = []
-    with contestants([name for name in args.libraries if name != "torch-cl"], threads) as everyone:
+    with contestants([name for name in args.libraries if name != "torch-cl"], threads, args.cpu_time) as everyone:
         for name in args.models:
             ways = {}
             for player in everyone:
@@ -311,7 +311,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--threads", type=numbers, default=[len(os.sched_getaffinity(0))], help="such as 1,2")
     out.add_argument("--libraries", type=words, default=installed(), help=f"of {','.join(LIBRARIES)}")
     out.add_argument("--rounds", type=int, default=10, help="interleaved samples of each (default: %(default)s)")
-    out.add_argument("--seconds", type=float, default=0.3, help="of a sample, about (default: %(default)s)")
+    out.add_argument("--seconds", type=float, default=0.05, help="of a pass, about (default: %(default)s)")
+    out.add_argument("--cpu-time", action="store_true", help="the processor's time, on a machine that is never quiet")
     out.add_argument("--json", default=None, help="also write the figures to this file")
     out.add_argument("--plot", default=None, help="also draw the ratios into this PNG (needs matplotlib)")
     out.add_argument("--tables", type=words, default=[], help="print files of --json as Markdown, and measure nothing")
@@ -329,6 +330,8 @@ def main() -> None:
         print(tables(args.tables))
         return
     rows: list[dict[str, Any]] = []
+    if args.cpu_time and args.threads != [1]:
+        sys.exit("peers: --cpu-time is for --threads 1: a thread that waits for another takes time too")
     here = machine()
     print(" ".join(f"{k}={v}" for k, v in here.items()), flush=True)
     if args.check:
