@@ -49,6 +49,18 @@ def cnn_with_batch_norm():
     ]
 
 
+def cnn_by_winograd():
+    """Wide enough that the 3x3 convolutions and their gradients are Winograd's."""
+    return [
+        layers.Input((8, 8, 2)),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.Conv2D(20, 3, padding="same", activation="relu"),
+        layers.Conv2D(33, 3, activation="relu"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(5, activation="softmax"),
+    ]
+
+
 def train(build: Callable[[], list[layers.Layer]], optimizer: str) -> bytes:
     """Everything that a training leaves behind."""
     nabi.utils.clear_session()
@@ -65,7 +77,8 @@ def train(build: Callable[[], list[layers.Layer]], optimizer: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("build", "optimizer"), [(mlp, "rmsprop"), (cnn_with_dropout, "adam"), (cnn_with_batch_norm, "sgd")]
+    ("build", "optimizer"),
+    [(mlp, "rmsprop"), (cnn_with_dropout, "adam"), (cnn_with_batch_norm, "sgd"), (cnn_by_winograd, "adam")],
 )
 def test_bytes_do_not_depend_on_threads_or_instruction_set(build, optimizer):
     expected = train(build, optimizer)

@@ -23,7 +23,7 @@ FLOORS = {
     "cpu": {"", "graph", "runtime/backend.h", "ops/elementwise.def"},
     "cuda": {"", "graph", "runtime"},
     "runtime": {"", "graph", "passes", "cpu/lower.h", "cpu/yardstick.h"},
-    "bind": {"", "graph", "passes", "runtime", "cpu/isa.h", "cpu/yardstick.h"},
+    "bind": {"", "graph", "passes", "runtime", "cpu/exact.h", "cpu/isa.h", "cpu/yardstick.h"},
 }
 
 # Python rooms, lowest first: a module imports from its own floor or from below.

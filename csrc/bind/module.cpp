@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "bind/convert.h"
+#include "cpu/exact.h"
 #include "cpu/isa.h"
 #include "cpu/yardstick.h"
 #include "error.h"
@@ -370,6 +371,9 @@ PYBIND11_MODULE(_core, m) {
   m.def("get_num_threads", &num_threads);
   m.def("set_isa", [](const std::optional<std::string>& name) { cpu::set_isa(name.value_or("")); }, py::arg("name"));
   m.def("isa", &cpu::isa, "The instruction set whose kernels new programs use.");
+  m.def("set_exact_convolution", &cpu::set_exact_convolution, py::arg("on"),
+        "New programs compute every convolution directly, none by Winograd's algorithm.");
+  m.def("exact_convolution", &cpu::exact_convolution);
   m.def("isas", &cpu::isas, "Instruction sets usable here, slowest first.");
   m.def("force_sharing", &force_sharing, py::arg("on"), "Tests only: shares every phase with two or more tasks.");
   m.def("entries", [] { return entry_count.load(); }, "Runs entered since the module was loaded.");

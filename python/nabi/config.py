@@ -21,6 +21,7 @@ _settings: dict[str, Any] = {
     "max_epochs": None,
     "max_steps_per_epoch": None,
     "unsafe_deserialization": False,
+    "exact_convolution": False,
 }
 
 #: Raised whenever a setting that a traced program may have read changes; part of every program's cache key.
@@ -234,6 +235,35 @@ def isa() -> str:
     from nabi import _core
 
     return _core.isa()
+
+
+def exact_convolution(enabled: bool = True) -> None:
+    """Chooses between exact and fast 3x3 convolutions in float32 (ours, not Keras's).
+
+    Unless this is on, 3x3 convolutions with strides 1 and at least 16 channels and filters, and their gradients, are
+    computed by Winograd's algorithm F(4x4, 3x3) where that is faster: a quarter of the multiplications, and a relative
+    error of 1e-6 to 3e-6 of the largest values, where sums of products in order have 2e-7 to 6e-7. A NaN or an
+    infinity in a pixel makes all outputs of the 4x4 tiles that read it NaN, and pixels above 1e36 may overflow. The
+    choice depends on the layer and the size of an image, never on the batch, the threads or the machine. float64 is
+    always exact.
+
+    Args:
+        enabled: True computes every convolution as sums of products in order.
+
+    Raises:
+        ValueError: `enabled` is not a bool.
+    """
+    from nabi import _core
+
+    if not isinstance(enabled, bool):
+        raise ValueError(f"`enabled` must be True or False. Received: enabled={enabled}")
+    _change("exact_convolution", enabled)
+    _core.set_exact_convolution(enabled)
+
+
+def is_exact_convolution_enabled() -> bool:
+    """Whether `exact_convolution` was called with True last."""
+    return bool(_settings["exact_convolution"])
 
 
 def print_message(message: str, line_break: bool = True) -> None:
