@@ -17,7 +17,8 @@ namespace {
 constexpr std::int64_t kBlockBytes = 480 << 10;          // of a block's windows and products, to stay in the L2 cache
 constexpr std::int64_t kFilterBytes = 16 << 20;          // of transformed filters: beyond, tiles wait for them
 constexpr std::int64_t kFewTiles = 12, kMostTiles = 96;  // of a block
-constexpr std::int64_t kMostBlocks = 16;                 // blocks are made smaller to have so many
+constexpr double kTaskNs = 40000;                        // of a task: one to a few blocks
+constexpr std::int64_t kMostTasks = 128;
 constexpr std::int64_t kLeastChannels = 16;
 constexpr double kImages = 4;  // over which the choice spreads the filters' transform
 
@@ -39,7 +40,7 @@ bool plain(const Lowering& low, const Shape& filter) {
 double cycles(const WinogradShape& s, double images) {
   const double tiles = static_cast<double>(winograd_tiles(s.oh) * winograd_tiles(s.ow));
   const double products = kWinogradPoints * static_cast<double>(s.c) * vecs(s.of);
-  return tiles * (products * 1.2 + 150 * vecs(s.c) + 100 * vecs(s.of)) + products * 5 / images;
+  return tiles * (products * 1.15 + 180 * vecs(s.c) + 150 * vecs(s.of)) + products * 5 / images;
 }
 
 double direct_cycles(const WinogradShape& s) { return 1.1 * 9 * static_cast<double>(s.oh * s.ow * s.c) * vecs(s.of); }
@@ -67,14 +68,15 @@ void add_phases(Lowering& low, WinogradParams q, bool backward) {
             100 + kWinogradPoints * static_cast<double>(s.c) * vecs(s.of));
 
   const std::int64_t bytes = kWinogradPoints * (s.c + columns) * 4;  // of a tile
-  const std::int64_t most = std::clamp(kBlockBytes / bytes / 12 * 12, kFewTiles, kMostTiles);
-  q.tile_blocks = std::max(ceil_div(tiles, most), std::min(kMostBlocks, ceil_div(tiles, kFewTiles)));
-  q.tile_blocks = std::max<std::int64_t>(1, q.tile_blocks);
-  q.group_blocks = std::clamp<std::int64_t>(kMostBlocks / q.tile_blocks, 1, groups);
-  const std::int64_t block = ceil_div(tiles, q.tile_blocks);
-  const std::int64_t scratch = kWinogradPoints * (winograd_pitch(block, s.c) + winograd_pitch(block, columns)) * 4;
-  low.phase(low.kernels.winograd_f32, q, tiles == 0 ? 0 : q.tile_blocks * q.group_blocks,
-            static_cast<std::size_t>(scratch), 100 + static_cast<double>(s.images) * cycles(s, 1e9) / 3.5);
+  q.block = std::clamp(kBlockBytes / bytes / 12 * 12, kFewTiles, kMostTiles);
+  const double cost = static_cast<double>(s.images) * cycles(s, 1e9) / 3.5;
+  const auto tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(cost / kTaskNs), 1, kMostTasks);
+  q.tile_ranges = std::clamp<std::int64_t>(tasks, 1, std::max<std::int64_t>(1, ceil_div(tiles, kFewTiles)));
+  q.group_ranges = std::clamp<std::int64_t>(tasks / q.tile_ranges, 1, groups);
+  q.block = std::min(q.block, std::max<std::int64_t>(1, ceil_div(tiles, q.tile_ranges)));
+  const std::int64_t scratch = kWinogradPoints * (winograd_pitch(q.block, s.c) + winograd_pitch(q.block, columns)) * 4;
+  low.phase(low.kernels.winograd_f32, q, tiles == 0 ? 0 : q.tile_ranges * q.group_ranges,
+            static_cast<std::size_t>(scratch), 100 + cost);
 }
 
 void lower_forward(Lowering& low) {

@@ -29,10 +29,11 @@ struct WinogradFilterParams {
   int32_t filter, to;
 };
 
-/// Forward or input gradient (source = dy). Tasks: range of column groups, then block of tiles, the last fastest.
+/// Forward or input gradient (source = dy). Tasks: range of column groups, then range of tiles, the last fastest.
 struct WinogradParams {
   WinogradShape shape;
-  int64_t tile_blocks, group_blocks;
+  int64_t tile_ranges, group_ranges;
+  int64_t block;  // most tiles that go through all stages together
   int32_t filter, bias, mask, out, relu;
 };
 
