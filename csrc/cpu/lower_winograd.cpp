@@ -9,6 +9,7 @@
 #include "cpu/conv.h"
 #include "cpu/exact.h"
 #include "cpu/lower.h"
+#include "cpu/lower_combine.h"
 #include "cpu/winograd.h"
 
 namespace nabi::cpu {
@@ -19,11 +20,16 @@ constexpr std::int64_t kFilterBytes = 16 << 20;          // of transformed filte
 constexpr std::int64_t kFewTiles = 12, kMostTiles = 96;  // of a block
 constexpr double kTaskNs = 40000;                        // of a task: one to a few blocks
 constexpr std::int64_t kMostTasks = 128;
+constexpr double kChunkNs = 150000;  // of a task of a filter gradient
+constexpr std::int64_t kMostChunks = 32, kChunkTiles = 64;
+constexpr std::int64_t kPartialBytes = 8 << 20;  // of all partial filter gradients together
+constexpr std::int64_t kGradVecs = 4;            // 16-lane vectors of channels of a task, on either side
+constexpr std::int64_t kGradTiles = 48;          // of a block
 constexpr std::int64_t kLeastChannels = 16;
 constexpr double kImages = 4;  // over which the choice spreads the filters' transform
 
 std::atomic<bool> exact{false};
-LowerRule direct_forward, direct_grad_input;
+LowerRule direct_forward, direct_grad_input, direct_grad_filter;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 double vecs(std::int64_t channels) { return static_cast<double>(ceil_div(channels, 16)); }
@@ -108,6 +114,49 @@ void lower_grad_input(Lowering& low) {
   add_phases(low, q, true);
 }
 
+void lower_grad_filter(Lowering& low) {
+  const Attrs& attrs = low.node.attrs;
+  const Shape &x = low.input(0).shape, &dy = low.input(1).shape, &w = low.output().shape;
+  if (!plain(low, w)) return direct_grad_filter(low);
+  WinogradGradParams q = {};
+  const auto& padding = attrs.list("padding");
+  q.shape = {x[0], x[1], x[2], x[3], dy[1], dy[2], dy[3], padding[0], padding[2]};
+  const WinogradShape& s = q.shape;
+  if (!pays(s)) return direct_grad_filter(low);
+  const bool sums = attrs.flag("bias_grad");
+  q.out = 2;
+  q.sums = sums ? 3 : -1;
+  q.workspace = 2 + low.node.outputs;
+  q.c_blocks = ceil_div(ceil_div(s.c, 16), kGradVecs);
+  q.f_blocks = ceil_div(ceil_div(s.of, 16), kGradVecs);
+  const std::int64_t tiles = s.images * winograd_tiles(s.oh) * winograd_tiles(s.ow), elements = count(w);
+  const double transforms =
+      200 * vecs(s.c) * static_cast<double>(q.f_blocks) + 150 * vecs(s.of) * static_cast<double>(q.c_blocks);
+  const double cost =
+      static_cast<double>(tiles) * (kWinogradPoints * static_cast<double>(s.c) * vecs(s.of) * 1.2 + transforms) / 3.5;
+  const std::int64_t all = elements + (sums ? s.of : 0);
+  q.chunks = 1;
+  while (2 * q.chunks <= std::min(kMostChunks, s.images) && 2 * q.chunks * kChunkTiles <= tiles &&
+         2 * static_cast<double>(q.chunks * q.c_blocks * q.f_blocks) * kChunkNs <= cost &&
+         2 * q.chunks * all * 4 <= kPartialBytes) {
+    q.chunks *= 2;
+  }
+  if (q.chunks > 1) {
+    q.chunk_stride = ceil_div(all, 16) * 16;
+    low.workspace = static_cast<std::size_t>(q.chunks * q.chunk_stride) * sizeof(float);
+  }
+  const std::int64_t c = std::min(s.c, ceil_div(ceil_div(s.c, 16), q.c_blocks) * 16);
+  const std::int64_t f = std::min(s.of, ceil_div(ceil_div(s.of, 16), q.f_blocks) * 16);
+  q.block = std::clamp<std::int64_t>(ceil_div(tiles, q.chunks), 1, kGradTiles);
+  const std::int64_t scratch =
+      kWinogradPoints * (winograd_pitch(c, f) + winograd_pitch(q.block, c) + winograd_pitch(q.block, f)) * 4;
+  low.phase(low.kernels.winograd_grad_f32, q, q.chunks * q.c_blocks * q.f_blocks, static_cast<std::size_t>(scratch),
+            100 + cost);
+  if (q.chunks > 1) {
+    add_combine(low, q.chunks, q.chunk_stride, elements, sums ? s.of : 0, q.workspace, q.out, q.sums);
+  }
+}
+
 /// Puts a rule before the one that is there, which it falls back on.
 LowerRule replace(LowerTable& table, std::string_view op, LowerRule rule) { return std::exchange(table.at(op), rule); }
 
@@ -119,6 +168,7 @@ bool exact_convolution() { return exact.load(); }
 void lower_winograd(LowerTable& table) {
   direct_forward = replace(table, "conv2d", lower_forward);
   direct_grad_input = replace(table, "conv2d_grad_input", lower_grad_input);
+  direct_grad_filter = replace(table, "conv2d_grad_filter", lower_grad_filter);
 }
 
 }  // namespace nabi::cpu

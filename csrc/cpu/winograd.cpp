@@ -3,7 +3,8 @@
 // A task takes a block of tiles through all stages: it transforms their windows into 36 small matrices (point by point
 // [tiles, channels]), multiplies each by the filter's matrix of that point, and transforms the products into 4x4
 // outputs. What it makes on the way stays in the L2 cache. Tiles are numbered through all images; where a window
-// leaves the image its pixels are zeros, and outputs beyond the image are dropped.
+// leaves the image its pixels are zeros, and outputs beyond the image are dropped. The filter gradient is the adjoint:
+// windows times transformed output gradients, summed point by point over all tiles of a chunk of the batch.
 //
 // The transforms add and subtract neighbours, so a NaN or an infinity in one pixel makes every output of the tiles
 // that read it NaN (the direct kernel: only the outputs that read it), and inputs above some 1e36 may overflow.
@@ -11,7 +12,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/tile.h"
-#include "cpu/winograd_transforms.h"
+#include "cpu/winograd_tiles.h"
 
 namespace nabi::cpu::NABI_ISA {
 namespace {
@@ -21,10 +22,9 @@ NABI_INLINE T* operand(const Args& args, int32_t i) {
   return i < 0 ? nullptr : reinterpret_cast<T*>(args.ptr[i]);
 }
 
-/// Columns of one group: f0 and how many, and the vectors of a panel of the products.
+/// Columns of one group of output channels.
 struct Group {
   int64_t first, columns;
-  int panel;
 };
 
 NABI_INLINE Group group_of(int64_t columns, int64_t g) {
@@ -33,8 +33,6 @@ NABI_INLINE Group group_of(int64_t columns, int64_t g) {
   out.first = part(vecs, groups, g) * kLanes;
   const int64_t end = part(vecs, groups, g + 1) * kLanes;
   out.columns = (end < columns ? end : columns) - out.first;
-  out.panel = panel_width(kMaxRows, out.columns, false);
-  if (out.panel > kMaxVecs) out.panel = kMaxVecs;
   return out;
 }
 
@@ -43,188 +41,29 @@ NABI_INLINE int64_t group_at(int64_t depth, const Group& group, int64_t g) {
   return kWinogradPoints * (depth * group.first + 32 * g);
 }
 
-// In the transforms below a pointer that moves on is hidden from the compiler, which else would compute and spill the
-// addresses of all 36 points beforehand: a third of the time.
-template <class T>
-NABI_INLINE void move(T*& p, int64_t by) {
-  p += by;
-  asm("" : "+r"(p));
+/// Panels that the columns of a product are cut into; the filter lies in the same panels.
+NABI_INLINE int64_t panels_of(int64_t columns) { return ((columns + kLanes - 1) / kLanes + kMaxVecs - 1) / kMaxVecs; }
+
+/// Where panel p of so many columns begins; the end for p = panels_of(columns).
+NABI_INLINE int64_t panel_at(int64_t columns, int64_t p) {
+  const int64_t at = part((columns + kLanes - 1) / kLanes, panels_of(columns), p) * kLanes;
+  return at < columns ? at : columns;
 }
 
-/// B^T d B of one window, for kTransformLanes channels; rows and columns of d are `row` and `column` floats apart.
-template <int kGroup, bool kFull>
-NABI_INLINE void input_rows(const float* d, int64_t row, int64_t column, float*& to, int64_t pitch, int width) {
-  constexpr int kCount = kGroup == 0 || kGroup == 3 ? 1 : 2;
-  Lanes half[2][6];
-#pragma GCC unroll 6
-  for (int j = 0; j < 6; ++j, move(d, column)) {
-    Lanes in[6], out[2];
-#pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) in[i] = load_lanes<kFull>(d + i * row, width);
-    data_rows<kGroup>(in, out);
-    half[0][j] = out[0];
-    if (kCount == 2) half[1][j] = out[1];
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < kCount; ++i) {
-    Lanes out[6];
-    data_transform(half[i], out);
-#pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j, move(to, pitch)) store_lanes<kFull>(to, out[j], width);
-  }
-}
-
-template <bool kFull>
-NABI_INLINE void input_tile(const float* d, int64_t row, int64_t column, float* to, int64_t pitch, int width) {
-  input_rows<0, kFull>(d, row, column, to, pitch, width);
-  input_rows<1, kFull>(d, row, column, to, pitch, width);
-  input_rows<2, kFull>(d, row, column, to, pitch, width);
-  input_rows<3, kFull>(d, row, column, to, pitch, width);
-}
-
-/// Where a tile lies.
-struct Place {
-  int64_t image, y, x;  // in tiles
-};
-
-NABI_INLINE Place place_of(int64_t tile, int64_t high, int64_t wide) {
-  return {tile / (high * wide), tile / wide % high, tile % wide};
-}
-
-NABI_INLINE void advance(Place& p, int64_t high, int64_t wide) {
-  if (++p.x < wide) return;
-  p.x = 0;
-  if (++p.y < high) return;
-  p.y = 0;
-  ++p.image;
-}
-
-/// Transforms the windows of `count` tiles: to[point][tile][channel].
-NABI_NOINLINE void transform_input(const float* source, const WinogradShape& s, Place at, int64_t count, float* to,
-                                   int64_t pitch) {
-  const int64_t high = winograd_tiles(s.oh), wide = winograd_tiles(s.ow), row = s.w * s.c;
-  for (int64_t t = 0; t < count; ++t, advance(at, high, wide), to += s.c) {
-    const int64_t y = at.y * kWinogradTile - s.pad_h, x = at.x * kWinogradTile - s.pad_w;
-    const float* from = source + ((at.image * s.h + y) * s.w + x) * s.c;
-    const bool inside = y >= 0 && x >= 0 && y + kWinogradWindow <= s.h && x + kWinogradWindow <= s.w;
-    for (int64_t c = 0; c < s.c; c += kTransformLanes) {
-      const int width = s.c - c < kTransformLanes ? static_cast<int>(s.c - c) : kTransformLanes;
-      const float* d = from + c;
-      int64_t d_row = row, d_column = s.c;
-      alignas(64) float window[kWinogradPoints * kTransformLanes];
-      if (!inside) {
-        float* p = window;
-        for (int i = 0; i < kWinogradWindow; ++i) {
-          for (int j = 0; j < kWinogradWindow; ++j, p += kTransformLanes) {
-            const bool in = y + i >= 0 && y + i < s.h && x + j >= 0 && x + j < s.w;
-            store_lanes(p, in ? load_lanes(d + i * row + j * s.c, width) : lanes(0));
-          }
-        }
-        d = window;
-        d_row = kWinogradWindow * kTransformLanes;
-        d_column = kTransformLanes;
-      }
-      width == kTransformLanes ? input_tile<true>(d, d_row, d_column, to + c, pitch, width)
-                               : input_tile<false>(d, d_row, d_column, to + c, pitch, width);
-    }
-  }
-}
-
-/// What happens to an output on its way to memory.
-struct Epilogue {
-  const float* bias;
-  const float* mask;  // laid out like the output
-  bool relu;
-};
-
-/// A^T m A of one tile and kTransformLanes channels. kWhole: all outputs and lanes are stored, else rows x columns
-/// outputs of `width` lanes.
-template <bool kWhole>
-NABI_INLINE void output_tile(const float* m, int64_t pitch, float* to, int64_t row, int64_t column, int rows,
-                             int columns, const Epilogue& e, int width) {
-  Lanes half[4][6];
-#pragma GCC unroll 6
-  for (int j = 0; j < 6; ++j, move(m, pitch)) {
-    Lanes in[6], out[4];
-#pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) in[i] = load_lanes<kWhole>(m + i * 6 * pitch, width);
-    output_transform(in, out);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) half[i][j] = out[i];
-  }
-  const Lanes bias = e.bias != nullptr ? load_lanes<kWhole>(e.bias, width) : lanes(0);
-  const int64_t mask = e.mask != nullptr ? e.mask - to : 0;
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i, move(to, row)) {
-    if (!kWhole && i >= rows) break;
-    Lanes out[4];
-    output_transform(half[i], out);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) out[j] = out[j] + bias;
-    if (e.relu) {
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) out[j] = positive(out[j]);
-    }
-    if (e.mask != nullptr) {
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        if (kWhole || j < columns) out[j] = keep(load_lanes<kWhole>(to + mask + j * column, width), out[j]);
-      }
-    }
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      if (kWhole || j < columns) store_lanes<kWhole>(to + j * column, out[j], width);
-    }
-  }
-}
-
-/// Transforms products[point][tile][column of the group] into the outputs of `count` tiles.
-NABI_NOINLINE void transform_output(const float* products, int64_t pitch, const Group& group, const WinogradShape& s,
-                                    Place at, int64_t count, float* out, const Epilogue& all) {
-  const int64_t high = winograd_tiles(s.oh), wide = winograd_tiles(s.ow), row = s.ow * s.of;
-  for (int64_t t = 0; t < count; ++t, advance(at, high, wide), products += group.columns) {
-    const int64_t y = at.y * kWinogradTile, x = at.x * kWinogradTile;
-    const int rows = s.oh - y < kWinogradTile ? static_cast<int>(s.oh - y) : kWinogradTile;
-    const int columns = s.ow - x < kWinogradTile ? static_cast<int>(s.ow - x) : kWinogradTile;
-    for (int64_t f = 0; f < group.columns; f += kTransformLanes) {
-      const int64_t left = group.columns - f, to = ((at.image * s.oh + y) * s.ow + x) * s.of + group.first + f;
-      const int width = left < kTransformLanes ? static_cast<int>(left) : kTransformLanes;
-      const Epilogue e = {all.bias != nullptr ? all.bias + group.first + f : nullptr,
-                          all.mask != nullptr ? all.mask + to : nullptr, all.relu};
-      rows == kWinogradTile&& columns == kWinogradTile&& width == kTransformLanes
-          ? output_tile<true>(products + f, pitch, out + to, row, s.of, rows, columns, e, width)
-          : output_tile<false>(products + f, pitch, out + to, row, s.of, rows, columns, e, width);
-    }
-  }
-}
-
-/// Asks for the lines of n floats to be brought into the L2 cache.
-NABI_INLINE void fetch(const float* p, int64_t n) {
-  for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(p + i, 0, 2);
-  if (n > 0) __builtin_prefetch(p + n - 1, 0, 2);
-}
-
-/// Fetches the windows of `count` tiles, bar the columns that the tile before has too.
-NABI_INLINE void fetch_input(const float* source, const WinogradShape& s, Place& at, int64_t high, int64_t wide,
-                             int64_t count) {
-  for (; count > 0; --count, advance(at, high, wide)) {
-    const int64_t y = at.y * kWinogradTile - s.pad_h, x = at.x * kWinogradTile - s.pad_w + (at.x > 0 ? 2 : 0);
-    const int64_t x0 = x < 0 ? 0 : x, end = at.x * kWinogradTile - s.pad_w + kWinogradWindow;
-    const int64_t x1 = end < s.w ? end : s.w;
-    for (int64_t i = y < 0 ? 0 : y; i < y + kWinogradWindow && i < s.h; ++i) {
-      fetch(source + ((at.image * s.h + i) * s.w + x0) * s.c, (x1 - x0) * s.c);
-    }
-  }
-}
-
-/// Fetches a group's columns of the outputs of `count` tiles.
-NABI_INLINE void fetch_output(const float* out, const WinogradShape& s, const Group& group, Place& at, int64_t high,
-                              int64_t wide, int64_t count) {
-  for (; count > 0; --count, advance(at, high, wide)) {
-    for (int64_t i = at.y * kWinogradTile; i < (at.y + 1) * kWinogradTile && i < s.oh; ++i) {
-      for (int64_t j = at.x * kWinogradTile; j < (at.x + 1) * kWinogradTile && j < s.ow; ++j) {
-        fetch(out + ((at.image * s.oh + i) * s.ow + j) * s.of + group.first, group.columns);
-      }
+/// Covers m rows by n columns with tiles: panel(column, columns) sets t.b and t.ldb, rows(row, count) t.a and t.c.
+template <class Panel, class Rows>
+NABI_INLINE void multiply(Tile& t, int64_t m, int64_t n, Panel panel, Rows rows) {
+  for (int64_t p = 0; p < panels_of(n); ++p) {
+    const int64_t from = panel_at(n, p), columns = panel_at(n, p + 1) - from;
+    const int vecs = static_cast<int>((columns + kLanes - 1) / kLanes);
+    panel(from, columns);
+    t.col = from;
+    t.tail = static_cast<int32_t>(columns - (vecs - 1) * kLanes);
+    const int64_t tiles = (m + kRows[vecs] - 1) / kRows[vecs];
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int64_t row = part(m, tiles, i), count = part(m, tiles, i + 1) - row;
+      rows(row, static_cast<int>(count));
+      run(static_cast<int>(count), vecs, t);
     }
   }
 }
@@ -251,7 +90,7 @@ void winograd_f32(const Args& args, int64_t first, int64_t last, char* scratch) 
       const Place at = place_of(t0 + from, high, wide);
       Place ahead = place_of(t0 + from + count, high, wide);
       const int64_t pitch = winograd_pitch(count, s.c);
-      transform_input(source, s, at, count, windows, pitch);
+      transform_input(source, s, s.c, at, count, windows, pitch);
       for (int64_t g = g0; g < g1; ++g) {
         const Group group = group_of(s.of, g);
         const int64_t product_pitch = winograd_pitch(count, group.columns);
@@ -261,8 +100,8 @@ void winograd_f32(const Args& args, int64_t first, int64_t last, char* scratch) 
         for (int64_t p = 0; p < kWinogradPoints; ++p) {
           // The products leave the memory idle: meanwhile it brings what the transforms will touch.
           const int64_t step = (g - g0) * kWinogradPoints + p;
-          fetch_input(source, s, ahead, high, wide, part(next, steps, step + 1) - part(next, steps, step));
-          fetch_output(out, s, group, stored, high, wide,
+          fetch_input(source, s, s.c, ahead, high, wide, part(next, steps, step + 1) - part(next, steps, step));
+          fetch_output(out + group.first, s, group.columns, stored, high, wide,
                        part(count, kWinogradPoints, p + 1) - part(count, kWinogradPoints, p));
           Tile t = {};
           t.ks = 1;
@@ -272,9 +111,9 @@ void winograd_f32(const Args& args, int64_t first, int64_t last, char* scratch) 
           const float* a = windows + p * pitch;
           const float* b = filter + p * filter_pitch;
           float* c = products + p * product_pitch;
-          sweep(
-              t, count, group.columns, group.panel,
-              [&](int64_t from, int64_t columns, int) __attribute__((always_inline)) {
+          multiply(
+              t, count, group.columns,
+              [&](int64_t from, int64_t columns) __attribute__((always_inline)) {
                 t.b = b + from * s.c;
                 t.ldb = columns;
               },
@@ -285,33 +124,15 @@ void winograd_f32(const Args& args, int64_t first, int64_t last, char* scratch) 
                 }
               });
         }
-        transform_output(products, product_pitch, group, s, at, count, out, epilogue);
+        const Epilogue e = {epilogue.bias != nullptr ? epilogue.bias + group.first : nullptr,
+                            epilogue.mask != nullptr ? epilogue.mask + group.first : nullptr, epilogue.relu};
+        transform_output(products, product_pitch, group.columns, s, at, count, out + group.first, e);
       }
     }
   }
 }
 
-/// G g G^T of kTransformLanes filters whose taps are `tap` floats apart.
-NABI_INLINE void filter_tile(const float* g, int64_t tap, float* to, int64_t pitch, int width) {
-  Lanes half[6][3];
-#pragma GCC unroll 3
-  for (int j = 0; j < 3; ++j, move(g, tap)) {
-    Lanes in[3], out[6];
-#pragma GCC unroll 3
-    for (int i = 0; i < 3; ++i) in[i] = load_lanes(g + 3 * i * tap, width);
-    filter_transform(in, out);
-#pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) half[i][j] = out[i];
-  }
-#pragma GCC unroll 6
-  for (int i = 0; i < 6; ++i) {
-    Lanes out[6];
-    filter_transform(half[i], out);
-#pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j, move(to, pitch)) store_lanes(to, out[j], width);
-  }
-}
-
+/// Prepares the filter: G g G^T in the order in which the products read it.
 void winograd_filter_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
   const WinogradFilterParams& q = *static_cast<const WinogradFilterParams*>(args.params);
   const float* filter = operand<const float>(args, q.filter);
@@ -334,10 +155,8 @@ void winograd_filter_f32(const Args& args, int64_t first, int64_t last, char* sc
       step = group.columns;
       tap = kLanes * group.columns;
     }
-    const int64_t all = (group.columns + kLanes - 1) / kLanes, panels = (all + group.panel - 1) / group.panel;
-    for (int64_t p = 0; p < panels; ++p) {
-      const int64_t f0 = part(all, panels, p) * kLanes, f1 = part(all, panels, p + 1) * kLanes;
-      const int64_t columns = (f1 < group.columns ? f1 : group.columns) - f0;
+    for (int64_t p = 0; p < panels_of(group.columns); ++p) {
+      const int64_t f0 = panel_at(group.columns, p), columns = panel_at(group.columns, p + 1) - f0;
       for (int64_t k = 0; k < rows; ++k) {
         for (int64_t f = 0; f < columns; f += kTransformLanes) {
           const int width = columns - f < kTransformLanes ? static_cast<int>(columns - f) : kTransformLanes;
@@ -348,11 +167,85 @@ void winograd_filter_f32(const Args& args, int64_t first, int64_t last, char* sc
   }
 }
 
+/// Filter gradient: the sums over tiles of the products of transformed windows and transformed output gradients.
+void winograd_grad_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
+  const WinogradGradParams& q = *static_cast<const WinogradGradParams*>(args.params);
+  const WinogradShape& s = q.shape;
+  const int64_t high = winograd_tiles(s.oh), wide = winograd_tiles(s.ow);
+  const int64_t c_vecs = (s.c + kLanes - 1) / kLanes, f_vecs = (s.of + kLanes - 1) / kLanes;
+  for (int64_t task = first; task < last; ++task) {
+    const int64_t fb = task % q.f_blocks, cb = task / q.f_blocks % q.c_blocks, chunk = task / q.f_blocks / q.c_blocks;
+    const int64_t c0 = part(c_vecs, q.c_blocks, cb) * kLanes, c1 = part(c_vecs, q.c_blocks, cb + 1) * kLanes;
+    const int64_t f0 = part(f_vecs, q.f_blocks, fb) * kLanes, f1 = part(f_vecs, q.f_blocks, fb + 1) * kLanes;
+    const int64_t c = (c1 < s.c ? c1 : s.c) - c0, f = (f1 < s.of ? f1 : s.of) - f0;
+    const int64_t n0 = part(s.images, q.chunks, chunk), images = part(s.images, q.chunks, chunk + 1) - n0;
+    const float* x = operand<const float>(args, 0) + n0 * s.h * s.w * s.c + c0;
+    const float* dy = operand<const float>(args, 1) + n0 * s.oh * s.ow * s.of + f0;
+    float* out = operand<float>(args, q.out);
+    float* bias = operand<float>(args, q.sums);
+    if (q.chunks > 1) {
+      out = operand<float>(args, q.workspace) + chunk * q.chunk_stride;
+      if (bias != nullptr) bias = out + 9 * s.c * s.of;
+    }
+
+    const int64_t sum_pitch = winograd_pitch(c, f);
+    float* sums = reinterpret_cast<float*>(scratch);
+    float* windows = sums + kWinogradPoints * sum_pitch;
+    float* gradients = windows + kWinogradPoints * winograd_pitch(q.block, c);
+    const int64_t tiles = images * high * wide, blocks = (tiles + q.block - 1) / q.block;
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t from = part(tiles, blocks, block), count = part(tiles, blocks, block + 1) - from;
+      const int64_t next = block + 1 < blocks ? part(tiles, blocks, block + 2) - from - count : 0;
+      const Place at = place_of(from, high, wide);
+      Place ahead_x = place_of(from + count, high, wide), ahead_dy = ahead_x;
+      const int64_t x_pitch = winograd_pitch(count, c), dy_pitch = winograd_pitch(count, f);
+      transform_input(x, s, c, at, count, windows, x_pitch);
+      transform_gradient(dy, s, f, at, count, gradients, dy_pitch);
+      if (bias != nullptr && cb == 0) {  // point (1, 1) holds the sum of each tile
+        column_sums(bias + f0, gradients + (kWinogradWindow + 1) * dy_pitch, f, count, f, block > 0);
+      }
+      for (int64_t p = 0; p < kWinogradPoints; ++p) {
+        const int64_t fetched = part(next, kWinogradPoints, p + 1) - part(next, kWinogradPoints, p);
+        fetch_input(x, s, c, ahead_x, high, wide, fetched);
+        fetch_output(dy, s, f, ahead_dy, high, wide, fetched);
+        Tile t = {};
+        t.ks = c;
+        t.k = count;
+        t.n1 = t.n2 = 1;
+        t.ldb = f;
+        t.start = block == 0 ? Start::kZero : Start::kC;
+        const float* a = windows + p * x_pitch;
+        const float* b = gradients + p * dy_pitch;
+        float* to = sums + p * sum_pitch;
+        multiply(
+            t, c, f, [&](int64_t column, int64_t) __attribute__((always_inline)) { t.b = b + column; },
+            [&](int64_t row, int rows) __attribute__((always_inline)) {
+              for (int r = 0; r < rows; ++r) {
+                t.a[r] = a + row + r;
+                t.c[r] = to + (row + r) * f;
+              }
+            });
+      }
+    }
+    if (blocks == 0) {
+      memset(sums, 0, static_cast<size_t>(kWinogradPoints * sum_pitch) * sizeof(float));
+      if (bias != nullptr && cb == 0) memset(bias + f0, 0, static_cast<size_t>(f) * sizeof(float));
+    }
+    for (int64_t i = 0; i < c; ++i) {
+      for (int64_t j = 0; j < f; j += kTransformLanes) {
+        const int width = f - j < kTransformLanes ? static_cast<int>(f - j) : kTransformLanes;
+        filter_gradient_tile(sums + i * f + j, sum_pitch, out + (c0 + i) * s.of + f0 + j, s.c * s.of, width);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void fill_winograd(KernelTable& table) {
   table.winograd_f32 = winograd_f32;
   table.winograd_filter_f32 = winograd_filter_f32;
+  table.winograd_grad_f32 = winograd_grad_f32;
 }
 
 }  // namespace nabi::cpu::NABI_ISA

@@ -37,6 +37,14 @@ struct WinogradParams {
   int32_t filter, bias, mask, out, relu;
 };
 
+/// Filter gradient. Tasks: chunk of the batch, then block of the source's channels, then of the output's.
+struct WinogradGradParams {
+  WinogradShape shape;
+  int64_t chunks, chunk_stride, c_blocks, f_blocks;
+  int64_t block;  // most tiles that go through all stages together
+  int32_t out, sums, workspace;
+};
+
 static inline __attribute__((always_inline)) int64_t winograd_tiles(int64_t pixels) {
   return (pixels + kWinogradTile - 1) / kWinogradTile;
 }

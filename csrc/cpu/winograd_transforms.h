@@ -98,4 +98,38 @@ NABI_INLINE void output_transform(const Lanes* m, Lanes* out) {
   out[3] = fma(lanes(8), far_odd, near_odd) + m[5];
 }
 
+/// Rows of A y that share terms, grouped like data_rows.
+template <int kGroup>
+NABI_INLINE void gradient_rows(const Lanes* y, Lanes* out) {
+  if constexpr (kGroup == 0) {
+    out[0] = y[0];
+  } else if constexpr (kGroup == 1) {
+    const Lanes even = y[0] + y[2], odd = y[1] + y[3];
+    out[0] = even + odd;
+    out[1] = even - odd;
+  } else if constexpr (kGroup == 2) {
+    const Lanes even = fma(lanes(4), y[2], y[0]), odd = fma(lanes(4), y[3], y[1]);
+    out[0] = fma(lanes(2), odd, even);
+    out[1] = fma(lanes(-2), odd, even);
+  } else {
+    out[0] = y[3];
+  }
+}
+
+/// A y.
+NABI_INLINE void gradient_transform(const Lanes* y, Lanes* out) {
+  gradient_rows<0>(y, out);
+  gradient_rows<1>(y, out + 1);
+  gradient_rows<2>(y, out + 3);
+  gradient_rows<3>(y, out + 5);
+}
+
+/// G^T s.
+NABI_INLINE void filter_gradient_transform(const Lanes* s, Lanes* out) {
+  const Lanes near = s[1] + s[2], far = s[3] + s[4];
+  out[0] = fma(lanes(1.0f / 24), far, fma(lanes(-1.0f / 6), near, lanes(0.25f) * s[0]));
+  out[1] = fma(lanes(1.0f / 12), s[3] - s[4], lanes(1.0f / 6) * (s[2] - s[1]));
+  out[2] = fma(lanes(1.0f / 6), far - near, s[5]);
+}
+
 }  // namespace nabi::cpu::NABI_ISA

@@ -242,7 +242,7 @@ def exact_convolution(enabled: bool = True) -> None:
 
     Unless this is on, 3x3 convolutions with strides 1 and at least 16 channels and filters, and their gradients, are
     computed by Winograd's algorithm F(4x4, 3x3) where that is faster: a quarter of the multiplications, and a relative
-    error of 1e-6 to 3e-6 of the largest values, where sums of products in order have 2e-7 to 6e-7. A NaN or an
+    error of 1e-6 to 4e-6, where sums of products in order have 2e-7 to 6e-7. A NaN or an
     infinity in a pixel makes all outputs of the 4x4 tiles that read it NaN, and pixels above 1e36 may overflow. The
     choice depends on the layer and the size of an image, never on the batch, the threads or the machine. float64 is
     always exact.
