@@ -81,5 +81,16 @@ def test_what_is_no_policy():
 
 
 def test_tensors_of_16_bits_are_refused():
-    with pytest.raises(NotImplementedError, match="a tensor cannot be float16"):
-        nabi.ops.cast(1.0, "float16")
+    with pytest.raises(NotImplementedError, match="a traced tensor cannot be float16"):
+        nabi.trace.eager(lambda x: nabi.ops.cast(x, "float16"))(np.ones(2, "float32"))
+
+
+@pytest.mark.filterwarnings("ignore:Nabi computes in")
+def test_losses_give_the_dtype_asked_for():
+    y_true, y_pred = np.zeros((2, 3), "float32"), np.full((2, 3), 0.7, "float32")
+    loss = losses.MeanSquaredError(dtype="float16")
+    assert loss.dtype == "float32"  # what it computes in
+    assert loss(y_true, y_pred).dtype == np.float16 and loss(y_true, y_pred) == np.float16(0.49)
+    model = nabi.Sequential([layers.Input((3,)), layers.Dense(3)])
+    model.compile("sgd", losses.MeanSquaredError(dtype="bfloat16"))
+    assert np.isfinite(model.train_on_batch(y_pred, y_true))

@@ -1,6 +1,7 @@
 """Sequential models: the stack, building, calling, weights."""
 
 import gc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,3 +226,39 @@ def test_many_models_leave_nothing_behind():
         del model
     gc.collect()
     assert all(reference() is None for reference in dead)
+
+
+def test_the_stack_as_a_functional_model() -> None:
+    model = Sequential([layers.Dense(2)])
+    assert model._functional is None
+    model.build((None, 3))
+    inner = model._functional
+    assert type(inner).__name__ == "Functional" and inner.layers[1] is model.layers[0]
+    x = np.ones((4, 3), np.float32)
+    assert np.array_equal(inner(x), model(x))
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_a_layer_of_nested_inputs(kind: Any) -> None:
+    class Nested(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            assert isinstance(inputs, kind)
+            return inputs
+
+    parts = [np.ones((3, 2), np.float32), np.zeros((3, 2), np.float32)]
+    y = Sequential([Nested()])(dict(zip("ab", parts, strict=True)) if kind is dict else parts)
+    assert type(y) is kind
+
+
+def test_a_layer_that_cannot_tell_its_shapes() -> None:
+    class Unknown(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs + 1.0
+
+        def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+            raise NotImplementedError
+
+    model = Sequential([layers.Input((2,)), Unknown(), layers.Dense(1)])
+    assert model._functional is None
+    assert model(np.zeros((3, 2), np.float32)).shape == (3, 1)
+    assert model.predict(np.zeros((3, 2), np.float32), verbose=0).shape == (3, 1)

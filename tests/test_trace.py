@@ -302,8 +302,29 @@ def test_64_bit_data_comes_in_as_32_bit_unless_asked_for() -> None:
         ops.add(np.array([2**40]), 1)
     with pytest.raises(TypeError, match="numbers or booleans"):
         ops.exp(np.array(["a"]))
-    with pytest.raises(NotImplementedError, match="float16"):
-        ops.cast(X, "float16")
+    with pytest.raises(NotImplementedError, match="a traced tensor cannot be float16"):
+        trace.eager(lambda x: ops.cast(x, "float16"))(X)
+
+
+def test_dtypes_that_only_arrays_have() -> None:
+    for dtype in ("float16", "int8", "int16", "uint16", "uint32", "uint64"):
+        kept = ops.cast(np.array([1.0, 2.5], "float32"), dtype)
+        assert kept.dtype == dtype and isinstance(kept, Array) and kept[0] == 1
+        assert ops.convert_to_tensor([3, 4], dtype).dtype == dtype
+        assert ops.exp(kept).dtype == np.float32
+    assert ops.cast(nabi.Input((2,)), "float32").dtype == "float32"
+    with pytest.raises(NotImplementedError, match="float8"):
+        ops.cast(X, "float8_e4m3fn")
+
+
+def test_bfloat16_arrays() -> None:
+    try:
+        import ml_dtypes
+    except ImportError:
+        with pytest.raises(NotImplementedError, match="requires the package ml_dtypes"):
+            ops.cast(X, "bfloat16")
+    else:
+        assert ops.cast(X, "bfloat16").dtype == ml_dtypes.bfloat16
 
 
 def test_floatx_retraces() -> None:

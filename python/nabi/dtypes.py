@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 from typing import Any
 
 import numpy as np
@@ -122,8 +123,26 @@ def core_dtype(dtype: Any) -> str:
     """
     name = standardize_dtype(dtype)
     if name not in _NUMPY:
-        raise NotImplementedError(f"Nabi computes in {', '.join(CORE_DTYPES)}; a tensor cannot be {name}.")
+        raise NotImplementedError(f"Nabi computes in {', '.join(CORE_DTYPES)}; a traced tensor cannot be {name}.")
     return name
+
+
+def storage_dtype(name: str) -> np.dtype[Any]:
+    """The NumPy dtype that keeps results of a dtype of Keras, whether or not the core computes in it.
+
+    Raises:
+        NotImplementedError: a dtype without one: strings, float8, and bfloat16 where `ml_dtypes` is not installed.
+    """
+    if name in INT_TYPES or name == "float16":
+        return np.dtype(name)
+    if name == "bfloat16":
+        try:
+            return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+        except ImportError:
+            raise NotImplementedError(
+                "NumPy has no bfloat16: an array of that dtype requires the package ml_dtypes, which is not installed."
+            ) from None
+    return numpy_dtype(core_dtype(name))
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Self
 
-from nabi import dtype_policies, names, ops, tree
+import numpy as np
+
+from nabi import dtype_policies, dtypes, names, ops, tree
 from nabi.ops._dispatch import op
 
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -17,7 +20,8 @@ class Loss:
         name: name of the loss; from the class if None.
         reduction: 'sum_over_batch_size' or 'mean' (sum of the weighted values over the *number* of values), 'sum',
             'mean_with_sample_weight' (sum over the sum of the weights), 'none' or None (no reduction).
-        dtype: in which it is computed; None is ``config.floatx()``, a 16-bit float float32.
+        dtype: in which it is computed; None is ``config.floatx()``. A 16-bit float is computed in float32 and kept for
+            results outside of traces (bfloat16 where the package ml_dtypes is installed).
 
     Raises:
         ValueError: for another reduction.
@@ -31,6 +35,7 @@ class Loss:
         self.name: str = name or names.auto_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)
         self._dtype = dtype_policies.computed_dtype(dtype)
+        self._result_dtype = dtypes.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
 
     @property
     def dtype(self) -> str:
@@ -55,7 +60,15 @@ class Loss:
         if values is None:
             raise ValueError(f"The loss '{self.name}' must return a tensor of one value per sample. Received: None")
         mask = merge_masks(in_mask, getattr(values, "_keras_mask", None))
-        return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
+        result = reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
+        return self._stored(result) if self._result_dtype != self.dtype else result
+
+    def _stored(self, result: Any) -> Any:
+        """A number computed for the user in the dtype asked for, where arrays can have it."""
+        if isinstance(result, np.ndarray):
+            with contextlib.suppress(NotImplementedError):
+                return ops.cast(result, self._result_dtype)
+        return result
 
     def _convert_target(self, y_true: Any) -> Any:
         return ops.convert_to_tensor(y_true, dtype=self.dtype)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from nabi import tree
 from nabi.layers.input_layer import InputLayer
 from nabi.layers.layer import Layer
 from nabi.models.copies import Calls
-from nabi.models.functional import adjusted_input
+from nabi.models.functional import Functional, adjusted_input
 from nabi.models.model import Model
 from nabi.names import auto_name
 from nabi.trace import KerasTensor, Tensor, standardize_shape
@@ -36,6 +37,7 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._explicit_layers: list[Any] = []
         self._symbolic: list[KerasTensor] = []  # what goes in, then what comes out of each layer
+        self._functional_name: str | None = None
         if layers is not None and not isinstance(layers, Iterable):
             raise ValueError(f"`layers` must be a list of layers. Received: layers={layers} (of type {type(layers)})")
         if layers:
@@ -141,12 +143,15 @@ class Sequential(Model):
             )
         try:
             self._connect()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, NotImplementedError) and getattr(error, "_unknown_shape", False):
+                return  # the layers above are built by the first call
             if added:
                 del stack[0]
                 self._symbolic = []
             raise
-        auto_name("functional")  # Keras counts a functional model for each build; user-visible names depend on it
+        # Keras makes a functional model for each build; user-visible names depend on the count.
+        self._functional_name = auto_name("functional")
 
     def _connect(self) -> None:
         """Calls the layers that are not connected yet on what comes out of the one below."""
@@ -158,7 +163,20 @@ class Sequential(Model):
             except TypeError:
                 _check_one_argument(layer)
                 raise
+            except NotImplementedError as error:
+                if type(layer).compute_output_spec is not Layer.compute_output_spec:
+                    error._unknown_shape = True  # type: ignore[attr-defined]  # the layer says that it cannot tell
+                    self._symbolic = []
+                raise
         self._symbolic = chain
+
+    @property
+    def _functional(self) -> Functional | None:
+        """The stack as a functional model that shares its layers; None where it is not connected (Keras's name)."""
+        chain = self._symbolic
+        if len(chain) < 2 or not self.built:
+            return None
+        return Functional(chain[0], chain[-1], name=self._functional_name)
 
     def _lock_state(self) -> None:
         """Layers may be added after building."""
@@ -183,8 +201,10 @@ class Sequential(Model):
         x = inputs
         if self._symbolic:
             x = adjusted_input(self._single_input(x), self._symbolic[0])
-        if mask is not None and getattr(x, "_keras_mask", None) is None:
-            x._keras_mask = mask
+        if mask is not None:
+            for leaf, leaf_mask in zip(tree.flatten(x), tree.flatten(mask), strict=False):
+                if leaf_mask is not None and getattr(leaf, "_keras_mask", None) is None:
+                    leaf._keras_mask = leaf_mask
         for layer in self.layers:
             x = layer(x)
         return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,33 @@ from nabi.trace import Array, KerasTensor, Tensor, Variable, admit, emit, to_ten
 from nabi.trace.graph import current
 
 
+def _kept_in(x: Any, dtype: Any) -> Any:
+    """Numbers as an Array of a dtype that the core lacks but NumPy has; None for other dtypes and traced values."""
+    name = dtypes.standardize_dtype(dtype)
+    if name in dtypes.CORE_DTYPES or current.trace is not None or isinstance(x, (Tensor, KerasTensor)):
+        return None
+    return np.asarray(convert_to_numpy(x)).astype(dtypes.storage_dtype(name)).view(Array)
+
+
+def _at_the_edge(traced: Callable[..., Any]) -> Callable[..., Any]:
+    """A cast that, outside of a trace, also gives arrays of dtypes that the core lacks."""
+
+    @functools.wraps(traced)
+    def call(x: Any, dtype: Any) -> Any:
+        kept = _kept_in(x, dtype)
+        return traced(x, dtype) if kept is None else kept
+
+    return call
+
+
+@_at_the_edge
 @op
 def cast(x: Value, dtype: Any) -> Value:
-    """x in another dtype; floats lose their fraction when they become integers, what is not 0 becomes True."""
+    """x in another dtype; floats lose their fraction when they become integers, what is not 0 becomes True.
+
+    Outside of a trace float16, bfloat16 (with the package ml_dtypes) and the narrow integers are kept too, though
+    everything is computed in the core's dtypes.
+    """
     return to_dtype(x, dtype)
 
 
@@ -45,10 +70,13 @@ def convert_to_tensor(x: Value, dtype: Any = None, sparse: bool | None = None, r
         sparse, ragged: must not be True.
 
     Raises:
-        NotImplementedError: a dtype the core does not have, or a sparse or ragged tensor.
+        NotImplementedError: inside a trace a dtype the core does not have; a sparse or ragged tensor.
     """
     if sparse or ragged:
         raise NotImplementedError("Nabi has dense tensors only: `sparse` and `ragged` must not be True.")
+    kept = None if dtype is None else _kept_in(x, dtype)
+    if kept is not None:
+        return kept
     name = None if dtype is None else dtypes.core_dtype(dtype)
     if isinstance(x, KerasTensor):
         return x if name is None or name == x.dtype else cast(x, name)
