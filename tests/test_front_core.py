@@ -76,54 +76,6 @@ def test_creation() -> None:
     near(ops.kaiser(5, 8.6), np.kaiser(5, 8.6))
 
 
-# ---- control flow ---------------------------------------------------------------------------------------------------
-
-
-def test_cond_and_switch() -> None:
-    assert ops.cond(True, lambda: 1, lambda: 2) == 1
-    assert float(ops.cond(A.sum() > 1e9, lambda: ops.sum(A), lambda: ops.sum(A * 0))) == 0
-
-    @trace.eager
-    def traced(x: Any, i: Any) -> Any:
-        return (
-            ops.cond(ops.sum(x) > 0, lambda: x * 2, lambda: -x),
-            ops.switch(i, [lambda v: v, lambda v: v + 1, lambda v: v * 0], x),
-        )
-
-    for sign in (1, -1):
-        chosen, switched = traced(sign * np.ones(3, np.float32), np.array(sign))
-        assert chosen.tolist() == [2, 2, 2] if sign > 0 else chosen.tolist() == [1, 1, 1]
-        assert switched.tolist() == [2, 2, 2] if sign > 0 else switched.tolist() == [-1, -1, -1]
-    assert ops.switch(7, [lambda: "a", lambda: "b"]) == "b"
-
-
-def test_loops() -> None:
-    assert ops.fori_loop(0, 4, lambda i, v: v + i, 10) == 16
-    assert ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0)) == (4, 6)
-
-    @trace.eager
-    def halve(x: Any) -> Any:
-        return ops.while_loop(lambda v: ops.max(v) > 1, lambda v: v / 2, x, maximum_iterations=10)
-
-    assert halve(np.array([5.0, 1.0], np.float32)).tolist() == [0.625, 0.125]
-    with pytest.raises(NotImplementedError, match="maximum_iterations"):
-        trace.run_eagerly_cached(lambda x: ops.while_loop(lambda v: v > 1, lambda v: v / 2, x), (np.float32([2])[0:1],))
-
-
-def test_map_and_scan() -> None:
-    near(ops.map(lambda row: ops.sum(row), A), A.sum(1))
-    near(ops.vectorized_map(lambda row: row * 2, A), A * 2)
-    carry, sums = ops.scan(lambda c, x: (c + x, c + x), np.zeros(5, np.float32), A)
-    near(sums, np.cumsum(A, 0))
-    near(carry, A.sum(0))
-    _, back = ops.scan(lambda c, x: (c + x, c + x), np.zeros(5, np.float32), A, reverse=True)
-    near(back, np.cumsum(A[::-1], 0)[::-1])
-    near(ops.associative_scan(lambda a, b: a + b, A, axis=1), np.cumsum(A, 1))
-    near(ops.associative_scan(lambda a, b: a + b, A, reverse=True), np.cumsum(A[::-1], 0)[::-1])
-    with pytest.raises(ValueError, match="Got no `xs`"):
-        ops.scan(lambda c, x: (c, x), 0)
-
-
 # ---- special functions ----------------------------------------------------------------------------------------------
 
 
@@ -280,7 +232,6 @@ def test_unfold() -> None:
         (lambda: ops.repeat(A, 2, axis=5), ValueError, "axis 5"),
         (lambda: ops.quantile(A, 0.5, method="x"), ValueError, "Invalid method"),
         (lambda: ops.one_hot(np.array([1]), 3, sparse=True), NotImplementedError, "dense"),
-        (lambda: ops.custom_gradient(abs), NotImplementedError, "stop_gradient"),
         (lambda: ops.add(A, "x"), TypeError, "numbers or booleans"),
         (lambda: ops.add(A, A[:3]), ValueError, r"\(4, 5\) and \(3, 5\)"),
     ],

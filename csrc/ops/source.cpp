@@ -27,7 +27,9 @@ void register_source(std::vector<OpDef>& table) {
   table.push_back({"input", "source", 0, 0, kSource, {dtype, index("index"), shape}, stated_type});
   table.push_back({"variable", "source", 0, 0, kSource, {dtype, shape, index("slot")}, stated_type});
   table.push_back({"constant", "source", 0, 0, kSource, {dtype, {"value", 0.0, true}}, scalar_type});
-  table.push_back({"stop_gradient", "source", 1, 1, kAlias, {}, same_type, no_gradient});
+  // `call` keeps the outputs of calls with gradients of their own (trace/graph.py) apart from each other.
+  const AttrDef call{"call", std::int64_t{0}, false};
+  table.push_back({"stop_gradient", "source", 1, 1, kAlias, {call}, same_type, no_gradient});
 }
 
 }  // namespace nabi::ops

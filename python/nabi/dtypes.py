@@ -137,11 +137,12 @@ def storage_dtype(name: str) -> np.dtype[Any]:
         return np.dtype(name)
     if name == "bfloat16":
         try:
-            return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+            found: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
         except ImportError:
             raise NotImplementedError(
                 "NumPy has no bfloat16: an array of that dtype requires the package ml_dtypes, which is not installed."
             ) from None
+        return found
     return numpy_dtype(core_dtype(name))
 
 

@@ -5,6 +5,17 @@ become nodes of a functional model.
 """
 
 from nabi.ops import linalg, nn, numpy
+from nabi.ops.control import (
+    associative_scan,
+    cond,
+    custom_gradient,
+    fori_loop,
+    map,
+    scan,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from nabi.ops.convolution import (
     adaptive_average_pool,
     adaptive_max_pool,
@@ -16,24 +27,15 @@ from nabi.ops.convolution import (
     separable_conv,
 )
 from nabi.ops.core import (
-    associative_scan,
     cast,
-    cond,
     convert_to_numpy,
     convert_to_tensor,
-    custom_gradient,
     dtype,
-    fori_loop,
     gradients,
     is_tensor,
-    map,
     saturate_cast,
-    scan,
     shape,
     stop_gradient,
-    switch,
-    vectorized_map,
-    while_loop,
 )
 from nabi.ops.creation import (
     arange,

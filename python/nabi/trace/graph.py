@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,7 @@ class Trace:
         self._bound: list[list[Tensor]] = []  # per slot: the values it had, the current one last
         self._inputs = 0
         self._constants: dict[int, tuple[Any, Tensor]] = {}
+        self._own_gradients: list[_OwnGradient] = []
         self._outer: list[Trace | None] = []
 
     def __enter__(self) -> Trace:
@@ -191,12 +192,93 @@ class Trace:
         wanted = [[x] if isinstance(x, Tensor) else self._bound[self._slot(x)][::-1] for x in xs]
         flat = [value._id for values in wanted for value in values]
         flow = None if upstream is None else [tensor._id for tensor in upstream]
-        found = iter(self.graph.gradients([y._id for y in targets], flat, flow))
+        found = iter(self._flow([y._id for y in targets], flat, flow))
         grads: list[Tensor | None] = []
         for values in wanted:
             ids = [i for i in [next(found) for _ in values] if i >= 0]
             grads.append(self._wrap(ids[0]) if ids else None)
         return grads
+
+    def _flow(self, ys: list[int], xs: list[int], upstream: list[int] | None) -> list[int]:
+        """The core's gradients, interrupted where a call brings a gradient of its own; -1 where nothing flows.
+
+        Such a call's outputs are cut from its inputs. What flows into them is found first, from the last call to the
+        first, and what the call's own function makes of it then flows on from the inputs.
+        """
+        calls = list(self._own_gradients)
+        ends = [i for call in calls for i in call.outputs]
+        total = self.graph.gradients(ys, xs + ends, upstream)
+        for at in reversed(range(len(calls))):
+            call = calls[at]
+            reached = len(xs) + sum(len(other.outputs) for other in calls[:at])
+            flowing = total[reached : reached + len(call.outputs)]
+            if all(i < 0 for i in flowing):
+                continue
+            filled = [
+                self._zeros(end) if i < 0 else self._wrap(i) for end, i in zip(call.outputs, flowing, strict=True)
+            ]
+            made = call.flow(filled)
+            pairs = [(x, g) for x, g in zip(call.inputs, made, strict=True) if g is not None]
+            if not pairs:
+                continue
+            sources = xs + ends[: reached - len(xs)]
+            for i, more in enumerate(self.graph.gradients([x for x, _ in pairs], sources, [g._id for _, g in pairs])):
+                if more >= 0:
+                    total[i] = more if total[i] < 0 else self.graph.add("add", [total[i], more], {})[0]
+        return total[: len(xs)]
+
+    def _zeros(self, value_id: int) -> Tensor:
+        dtype, shape = self.graph.type(value_id)
+        zero = self.graph.constant(0.0, dtype)
+        return self._wrap(self.graph.add("broadcast_to", [zero], {"shape": list(shape)})[0] if shape else zero)
+
+    def with_gradient(
+        self,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        flow: Callable[[list[Tensor]], list[Tensor | None]],
+    ) -> list[Tensor]:
+        """The outputs of a call whose gradient is not that of its ops.
+
+        Args:
+            inputs, outputs: of the call.
+            flow: from what flows into the (float) outputs to what flows into each of the inputs.
+        """
+        number = len(self._own_gradients) + 1
+        ends = [self._wrap(self.graph.add("stop_gradient", [y._id], {"call": number})[0]) for y in outputs]
+        floats = [i for i, y in enumerate(outputs) if dtypes.is_float(y.dtype)]
+
+        def all_flow(upstream: list[Tensor]) -> list[Tensor | None]:
+            filled = [self._zeros(end._id) for end in ends]
+            for i, tensor in zip(floats, upstream, strict=True):
+                filled[i] = tensor
+            return flow(filled)
+
+        own = _OwnGradient([x._id for x in inputs], [ends[i]._id for i in floats], all_flow)
+        self._own_gradients.append(own)
+        return ends
+
+    def bindings(self) -> dict[int, Tensor]:
+        """The current value of each slot, for `rebind`."""
+        return {slot: values[-1] for slot, values in enumerate(self._bound)}
+
+    def initial(self, slot: int) -> Tensor:
+        """The value that a slot has at the start of a run."""
+        return self._bound[slot][0]
+
+    def rebind(self, before: dict[int, Tensor]) -> dict[int, Tensor]:
+        """Goes back to earlier values; returns, by slot, those that were assigned since."""
+        found: dict[int, Tensor] = {}
+        for slot, values in enumerate(self._bound):
+            start = before.get(slot, values[0])
+            if values[-1]._id != start._id:
+                found[slot] = values[-1]
+                values.append(start)
+        return found
+
+    def bind_slot(self, slot: int, tensor: Tensor) -> None:
+        """Binds a value to the variable of a slot."""
+        self._bound[slot].append(tensor)
 
     def set_layer(self, name: str) -> None:
         """Names the layer whose nodes follow, for messages of the core."""
@@ -214,6 +296,14 @@ class Trace:
             if values[-1]._id != values[0]._id:
                 self.graph.set_update(slot, values[-1]._id)
         return _core.Program(self.graph, [slot._core for slot in self._slots], arena)
+
+
+class _OwnGradient(NamedTuple):
+    """A call whose gradient a function of Python gives: ids of its inputs and float outputs, and that function."""
+
+    inputs: list[int]
+    outputs: list[int]
+    flow: Callable[[list[Tensor]], list[Tensor | None]]
 
 
 class _Constant:

@@ -130,7 +130,9 @@ def trace_step(model: Any, mode: str, feeds: Feeds, rows: int, arena: _core.Aren
     """
     with Trace() as trace:
         tensors = [trace.input((rows, *shape), dtype) for shape, dtype in feeds.specs]
-        data = feeds.pack(tensors)
+        data: Any = feeds.pack(tensors)
+        if isinstance(data, tuple) and len(data) == 3 and data[2] is None and data[1] is not None:
+            data = data[:2]  # `x, y = data` in a user's step, as Keras packs it
         if mode == "predict":
             predictions = model.predict_step(data)
             outputs = tree.flatten(predictions)
