@@ -202,7 +202,7 @@ def test_functional_subclass():
 def test_own_train_step():
     class Net(Sequential):
         def train_step(self, data):
-            x, y, _ = data
+            x, y = data
             y_pred = self(x, training=True)
             loss = ops.mean(ops.square(y - y_pred)) * 2.0
             gradients = current_trace().gradients(loss, self.trainable_variables)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nabi import config as nabi_config
-from nabi.trace import KerasTensor, OpCall, Tensor, Variable, op_class
+from nabi.trace import KerasTensor, OpCall, Tensor, Variable, find_op
 
 _Thing = TypeVar("_Thing")
 
@@ -31,20 +31,6 @@ PLAIN_TYPES = (str, int, float, bool)
 _ROOMS = (
     "activations constraints dtype_policies initializers layers losses metrics models optimizers random regularizers"
 ).split()
-
-#: Where Keras defines the operations of its ops; the others are in `numpy`.
-_OP_ROOMS = {
-    "core": "AssociativeScan Cast Cond ConvertToTensor ForiLoop Map SaturateCast Scan Scatter ScatterUpdate Slice "
-    "SliceUpdate StopGradient Switch Unstack VectorizedMap WhileLoop".split(),
-    "linalg": "Cholesky CholeskyInverse Det Eig Eigh Inv LuFactor Norm Qr Solve SolveTriangular Lstsq MatrixRank "
-    "Pinv".split(),
-    "math": "SegmentSum SegmentMax SegmentMin SegmentProd TopK InTopK Logsumexp Rsqrt Erf Erfc Erfinv Logdet".split(),
-    "nn": "Relu Relu6 Sigmoid SparseSigmoid Softplus Softsign SoftShrink SparsePlus Silu Squareplus LogSigmoid "
-    "LeakyRelu HardSigmoid HardSilu Elu Selu Gelu Celu Glu TanhShrink HardTanh HardShrink Threshold Softmax LogSoftmax "
-    "Sparsemax MaxPool AdaptiveMaxPool AveragePool AdaptiveAveragePool Conv DepthwiseConv SeparableConv ConvTranspose "
-    "OneHot BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy MultiHot Moments Normalize "
-    "DotProductAttention".split(),
-}
 
 _public: dict[str, Any] = {}  # "keras.layers.Dense" -> class or function
 _public_names: dict[Any, str] = {}  # the way back, canonical spelling only
@@ -204,7 +190,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
     inner = _inner_config(obj)
     name = public_name(type(obj))
-    internal = _internal_names.get(type(obj)) or _op_name(obj)
+    internal = _internal_names.get(type(obj)) or (obj.keras_name if isinstance(obj, OpCall) else None)
     if name is not None or internal is not None:
         module, class_name = (name or internal or "").rsplit(".", 1)
         config: dict[str, Any] = {
@@ -272,25 +258,6 @@ def _serialize_special(obj: Any) -> tuple[Any] | None:
         code = base64.b64encode(marshal.dumps(obj.__code__)).decode("ascii")
         closure = tuple(cell.cell_contents for cell in obj.__closure__) if obj.__closure__ else None
         return ({"class_name": "__lambda__", "config": {"value": [code, obj.__defaults__, closure]}},)
-    return None
-
-
-def _op_name(obj: Any) -> str | None:
-    """The name that Keras's configs have for the call of an op: "keras.src.ops.numpy.Add"."""
-    if not isinstance(obj, OpCall):
-        return None
-    class_name = type(obj).__name__
-    room = next((room for room, names in _OP_ROOMS.items() if class_name in names), "numpy")
-    return f"keras.src.ops.{room}.{class_name}"
-
-
-def _find_op(class_name: str) -> Any:
-    """The operation class of an op by Keras's name of it; None where there is none."""
-    ops = importlib.import_module("nabi.ops")
-    wanted = class_name.lower()
-    for name in dir(ops):
-        if name.replace("_", "") == wanted and hasattr(getattr(ops, name), "__wrapped__"):
-            return op_class(getattr(ops, name))
     return None
 
 
@@ -503,8 +470,10 @@ def _find(name: str, registered: str | None, module: str | None, kind: str, conf
                     f"config. Full object config: {config}"
                 )
             return found
-        if module is not None and module.startswith("keras.src.ops") and (found := _find_op(name)) is not None:
-            return found
+        if module is not None and module.startswith("keras.src.ops"):
+            importlib.import_module("nabi.ops")
+            if (found := find_op(f"{module}.{name}")) is not None:
+                return found
     if kind == "function" and module in (None, "builtins"):
         for room in ("activations", "losses", "metrics"):
             if f"keras.{room}.{name}" in _public:

@@ -35,7 +35,7 @@ CALLS: dict[str, Any] = {
     "fori_loop": lambda ops, x: ops.fori_loop(1, 4, lambda i, v: v * ops.cast(i, "float32") + x, x),
     "while_loop": lambda ops, x: ops.while_loop(lambda i, v: i < 5, lambda i, v: (i + 1, v * 0.5), (0, x))[1],
     "while_loop, limited": lambda ops, x: ops.while_loop(
-        lambda v: ops.max(v) > 0.1, lambda v: v * 0.5, (x,), maximum_iterations=3
+        lambda v: ops.max(v) > 0.1, lambda v: (v * 0.5,), (x,), maximum_iterations=3
     )[0],
     "map": lambda ops, x: ops.map(lambda row: ops.sum(row) * row, x),
     "map of a tuple": lambda ops, x: ops.map(lambda pair: pair[0] * pair[1], (x, x + 1)),
@@ -65,7 +65,7 @@ def test_control_flow(name: str) -> None:
         for found, leaf in zip(nabi.tree.flatten(run(X)), wanted, strict=True):
             close(found, leaf, 1e-5)
 
-    if name != "while_loop, limited":  # JAX cannot differentiate it
+    if not name.startswith("while_loop"):  # JAX cannot differentiate it
         their_first = jax.grad(lambda x: total(keras.ops, x))
         their_second = jax.grad(lambda x: (their_first(x) ** 2).sum())
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from nabi import config, dtypes
-from nabi.trace import Cached, KerasTensor, Tensor, Variable, emit, symbolic_op, to_tensor
+from nabi.trace import Cached, KerasTensor, Tensor, Variable, declare_op, emit, symbolic_op, to_tensor
 from nabi.trace.graph import current
 
 P = ParamSpec("P")
@@ -18,6 +18,8 @@ R = TypeVar("R")
 
 #: A Tensor, KerasTensor, Variable, array, number or nested list of numbers; results are of the kind of the arguments.
 Value: TypeAlias = Any
+#: A list or tuple of them. Parameters annotated with neither belong to the operation, not to its calls (`OpCall`).
+Values: TypeAlias = Any
 
 _NESTED = frozenset((list, tuple, dict))
 
@@ -65,8 +67,28 @@ def _settle(static: list[int], args: Any, kwargs: Any) -> tuple[Any, Any]:
     return args, kwargs
 
 
+class Decorator(Protocol):
+    """Turns a function into one of the same arguments."""
+
+    def __call__(self, fn: Callable[P, R]) -> Callable[P, R]: ...
+
+
+def op_of(room: str, class_name: str | None = None) -> Decorator:
+    """`op`, for an op that Keras defines in another room than `keras.src.ops.numpy`, or under another name."""
+    return functools.partial(_op, room=room, class_name=class_name)
+
+
+def symbolic_of(room: str, class_name: str | None = None) -> Decorator:
+    """`symbolic`, for an op of a room and name as in `op_of`."""
+    return functools.partial(_declared_symbolic, room=room, class_name=class_name)
+
+
 def op(fn: Callable[P, R]) -> Callable[P, R]:
     """Makes a function on traced values callable with arrays and with symbolic tensors."""
+    return _op(fn, "numpy")
+
+
+def _op(fn: Callable[P, R], room: str, class_name: str | None = None) -> Callable[P, R]:
     cached = Cached(fn, size=256)
     names = list(inspect.signature(fn).parameters)
     static = [at for at, name in enumerate(names) if name in _STATIC]
@@ -99,11 +121,21 @@ def op(fn: Callable[P, R]) -> Callable[P, R]:
         return cast(R, cached(*args, **kwargs))
 
     call.cached = cached  # type: ignore[attr-defined]
+    declare_op(call, room, class_name)
+    return call
+
+
+def _declared_symbolic(fn: Callable[P, R], room: str, class_name: str | None = None) -> Callable[P, R]:
+    call = symbolic(fn)
+    declare_op(call, room, class_name)
     return call
 
 
 def symbolic(fn: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function that calls ops callable with symbolic tensors, as one node of a functional graph."""
+    """Makes a function that calls ops callable with symbolic tensors, as one node of a functional graph.
+
+    The node is this package's own: configs have no name for it, unlike for those of `symbolic_of`.
+    """
 
     @functools.wraps(fn)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nabi import dtypes, tree
 from nabi.ops import elementwise as e
-from nabi.ops._dispatch import symbolic, to_dtype
+from nabi.ops._dispatch import Value, Values, symbolic, symbolic_of, to_dtype
 from nabi.ops.core import convert_to_tensor, shape
 from nabi.ops.indexing import get_item
 from nabi.ops.layout import concatenate, flip, reshape, stack, unstack
@@ -208,8 +208,8 @@ def _stacked(results: list[Any]) -> Any:
     return tree.map_structure(lambda *rows: None if rows[0] is None else stack(list(rows), axis=0), *results)
 
 
-@symbolic
-def map(f: Callable[..., Any], xs: Any) -> Any:  # noqa: A001 - Keras's name
+@symbolic_of("core")
+def map(f: Value, xs: Values) -> Any:  # noqa: A001 - Keras's name
     """`f` of each slice along axis 0, stacked; unrolled inside a trace.
 
     Raises:
@@ -222,16 +222,16 @@ def map(f: Callable[..., Any], xs: Any) -> Any:  # noqa: A001 - Keras's name
     return _stacked([f(row) for row in _rows(xs, count)])
 
 
-@symbolic
-def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+@symbolic_of("core")
+def vectorized_map(function: Callable[..., Any], elements: Values) -> Any:
     """`map` under another name: the slices are computed one after another."""
     _functions("vectorized_map", function=function)
     return map(function, elements)
 
 
-@symbolic
+@symbolic_of("core")
 def scan(
-    f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: Any = 1
+    f: Value, init: Value, xs: Values = None, length: int | None = None, reverse: bool = False, unroll: Any = 1
 ) -> tuple[Any, Any]:
     """`carry, y = f(carry, x)` over the slices of axis 0; returns the last carry and the ys stacked.
 

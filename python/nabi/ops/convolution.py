@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from nabi import config
-from nabi.ops._dispatch import Value, common, floating, op, reshaped, to_dtype
+from nabi.ops._dispatch import Value, common, floating, op_of, reshaped, to_dtype
 from nabi.ops.layout import permuted, strided
 from nabi.trace import Tensor, emit, to_tensor
 
@@ -102,7 +102,7 @@ def _conv(x: Tensor, w: Tensor, strides: list[int], pads: Pads, dilation: list[i
     return reshaped(total, [n, count, *total.shape[1:]])
 
 
-@op
+@op_of("nn")
 def conv(
     inputs: Value,
     kernel: Value,
@@ -142,7 +142,7 @@ def conv(
     return channels_back(_conv(x, w, steps, pads, dilation, channels // per_group), first)
 
 
-@op
+@op_of("nn")
 def depthwise_conv(
     inputs: Value,
     kernel: Value,
@@ -169,7 +169,7 @@ def depthwise_conv(
     return conv(x, grouped, strides=strides, padding=padding, data_format=data_format, dilation_rate=dilation_rate)
 
 
-@op
+@op_of("nn")
 def separable_conv(
     inputs: Value,
     depthwise_kernel: Value,
@@ -200,7 +200,7 @@ def transpose_crops(window: int, stride: int, padding: str, extra: int | None) -
     return window - 1 - before, window - 1 - (total - before)
 
 
-@op
+@op_of("nn")
 def conv_transpose(
     inputs: Value,
     kernel: Value,
@@ -289,7 +289,7 @@ def _pooling(name: str, inputs: Value, pool_size: Any, strides: Any, padding: st
     return to_dtype(found, tensor.dtype) if name == "max_pool2d" else found
 
 
-@op
+@op_of("nn")
 def max_pool(
     inputs: Value, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Value:
@@ -304,7 +304,7 @@ def max_pool(
     return _pooling("max_pool2d", inputs, pool_size, strides, padding, data_format)
 
 
-@op
+@op_of("nn")
 def average_pool(
     inputs: Value, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Value:
@@ -328,13 +328,13 @@ def _adaptive(name: str, inputs: Value, output_size: Any, data_format: str | Non
     return channels_back(x, first)
 
 
-@op
+@op_of("nn")
 def adaptive_average_pool(inputs: Value, output_size: Any, data_format: str | None = None) -> Value:
     """The means of windows laid so that each spatial axis has `output_size` of them."""
     return _adaptive("reduce_mean", inputs, output_size, data_format)
 
 
-@op
+@op_of("nn")
 def adaptive_max_pool(inputs: Value, output_size: Any, data_format: str | None = None) -> Value:
     """The maxima of windows laid so that each spatial axis has `output_size` of them."""
     return _adaptive("reduce_max", inputs, output_size, data_format)

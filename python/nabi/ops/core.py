@@ -10,7 +10,7 @@ import numpy as np
 
 from nabi import dtypes
 from nabi.ops import elementwise as e
-from nabi.ops._dispatch import Value, op, to_dtype
+from nabi.ops._dispatch import Value, op_of, to_dtype
 from nabi.trace import Array, KerasTensor, Tensor, Variable, admit, emit, to_tensor
 from nabi.trace.graph import current
 
@@ -35,7 +35,7 @@ def _at_the_edge(traced: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_at_the_edge
-@op
+@op_of("core")
 def cast(x: Value, dtype: Any) -> Value:
     """x in another dtype; floats lose their fraction when they become integers, what is not 0 becomes True.
 
@@ -45,7 +45,7 @@ def cast(x: Value, dtype: Any) -> Value:
     return to_dtype(x, dtype)
 
 
-@op
+@op_of("core")
 def saturate_cast(x: Value, dtype: Any) -> Value:
     """`cast`, with numbers beyond the dtype's range set to its ends."""
     name = dtypes.core_dtype(dtype)
@@ -115,7 +115,7 @@ def dtype(x: Value) -> str:
     return dtypes.standardize_dtype(x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype)
 
 
-@op
+@op_of("core")
 def stop_gradient(variable: Value) -> Value:
     """The same numbers, as a constant for `gradients`."""
     return emit("stop_gradient", to_tensor(variable))

@@ -89,7 +89,7 @@ def full_like(x: Value, fill_value: Value, dtype: Any = None) -> Value:
 
 
 @op
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Value:
+def arange(start: Value, stop: Value = None, step: Value = None, dtype: Any = None) -> Value:
     """start, start + step, ... before stop; `arange(stop)` counts from 0. The bounds are Python numbers.
 
     Raises:

@@ -9,7 +9,7 @@ from nabi.ops import indexing as i
 from nabi.ops import layout
 from nabi.ops import products as p
 from nabi.ops import reduction as r
-from nabi.ops._dispatch import Value, floating, iota, op, to_dtype
+from nabi.ops._dispatch import Value, floating, iota, op_of, to_dtype
 from nabi.ops.core import stop_gradient
 from nabi.ops.creation import filled
 
@@ -22,7 +22,7 @@ def _either(a: Value, b: Value) -> Value:
     return e.add(top, e.log(e.add(e.exp(e.subtract(a, top)), e.exp(e.subtract(b, top)))))
 
 
-@op
+@op_of("nn", "CTCLoss")
 def ctc_loss(target: Value, output: Value, target_length: Value, output_length: Value, mask_index: int = 0) -> Value:
     """Minus the log-probability of each target over all its alignments with the outputs: [n].
 

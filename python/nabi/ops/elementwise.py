@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from nabi import dtypes
-from nabi.ops._dispatch import Value, broadcast, common, floating, number, op, to_bool
+from nabi.ops._dispatch import Value, broadcast, common, floating, number, op, op_of, to_bool
 from nabi.trace import Tensor, emit, to_tensor
 
 
@@ -162,7 +162,7 @@ def fmin(x1: Value, x2: Value) -> Value:
 
 
 @op
-def clip(x: Value, x_min: Value, x_max: Value) -> Value:
+def clip(x: Value, x_min: Any, x_max: Any) -> Value:
     """x, no smaller than x_min and no larger than x_max."""
     values, low, high = common(x, x_min, x_max)
     if values.dtype == "bool":
@@ -239,7 +239,7 @@ def sqrt(x: Value) -> Value:
     return _float_unary("sqrt", x)
 
 
-@op
+@op_of("math")
 def rsqrt(x: Value) -> Value:
     """1 / sqrt(x)."""
     return _float_unary("rsqrt", x)
@@ -353,13 +353,13 @@ def sinc(x: Value) -> Value:
     return where(is_zero, 1.0, divide(sin(safe), safe))
 
 
-@op
+@op_of("math")
 def erf(x: Value) -> Value:
     """The error function."""
     return _float_unary("erf", x)
 
 
-@op
+@op_of("math")
 def erfc(x: Value) -> Value:
     """1 - erf(x)."""
     return subtract(1.0, _float_unary("erf", x))
@@ -504,7 +504,7 @@ def greater_equal(x1: Value, x2: Value) -> Value:
 
 
 @op
-def isclose(x1: Value, x2: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Value:
+def isclose(x1: Value, x2: Value, rtol: Value = 1e-5, atol: Value = 1e-8, equal_nan: bool = False) -> Value:
     """|x1 - x2| <= atol + rtol * |x2|, as bool; infinities are close to themselves."""
     a, b = common(x1, x2, floating=True)
     near = less_equal(absolute(subtract(a, b)), add(atol, multiply(rtol, absolute(b))))

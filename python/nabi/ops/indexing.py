@@ -11,7 +11,7 @@ import numpy as np
 from nabi import dtypes
 from nabi.ops import elementwise as e
 from nabi.ops import reduction as r
-from nabi.ops._dispatch import Value, axis_of, broadcast, common, iota, number, op, reshaped, to_dtype
+from nabi.ops._dispatch import Value, Values, axis_of, broadcast, common, iota, number, op, op_of, reshaped, to_dtype
 from nabi.ops.creation import filled
 from nabi.ops.layout import concatenated, permuted, sliced, strided
 from nabi.trace import Tensor, Variable, emit, to_tensor
@@ -26,7 +26,7 @@ def index_tensor(x: Value) -> Tensor:
 
 
 @op
-def get_item(x: Value, key: Any) -> Value:
+def get_item(x: Value, key: Value) -> Value:
     """x[key], for integers, slices, None, Ellipsis and integer tensors.
 
     Raises:
@@ -145,8 +145,8 @@ def take_along_axis(x: Value, indices: Value, axis: int | None = None) -> Value:
     return emit("gather", reshaped(tensor, [tensor.size]), linear(places, list(tensor.shape)), axis=0)
 
 
-@op
-def slice_(inputs: Value, start_indices: Any, shape: Any) -> Value:
+@op_of("core", "Slice")
+def slice_(inputs: Value, start_indices: Value, shape: Any) -> Value:
     """The block of `shape` that begins at `start_indices` (numbers, or a tensor of positions)."""
     tensor = to_tensor(inputs)
     dims = [int(d) for d in shape]
@@ -177,8 +177,8 @@ def _starts(start_indices: Any, ndim: int) -> list[Tensor]:
     return [reshaped(sliced(positions, 0, i, i + 1), []) for i in range(ndim)]
 
 
-@op
-def slice_update(inputs: Value, start_indices: Any, updates: Value) -> Value:
+@op_of("core")
+def slice_update(inputs: Value, start_indices: Value, updates: Value) -> Value:
     """`inputs` with the block that begins at `start_indices` replaced by `updates`."""
     tensor = to_tensor(inputs)
     block = to_dtype(updates, tensor.dtype)
@@ -219,7 +219,7 @@ def _flat_index(indices: Value, shape: list[int]) -> tuple[Tensor, list[int]]:
     return reshaped(rows, [rows.size]), shape[depth:]
 
 
-@op
+@op_of("core")
 def scatter(indices: Value, values: Value, shape: Any) -> Value:
     """Zeros of `shape` with `values` added at index tuples.
 
@@ -235,7 +235,7 @@ def scatter(indices: Value, values: Value, shape: Any) -> Value:
     return reshaped(cast(Tensor, emit("scatter_add", rows, flat, axis=0, dim=math.prod(dims[:depth]))), dims)
 
 
-@op
+@op_of("core")
 def scatter_update(inputs: Value, indices: Value, updates: Value, reduction: str | None = None) -> Value:
     """`inputs` with values put at index tuples.
 
@@ -263,7 +263,7 @@ def scatter_update(inputs: Value, indices: Value, updates: Value, reduction: str
     return emit("select", e.greater(hits, 0), placed, tensor)
 
 
-@op
+@op_of("nn")
 def one_hot(x: Value, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Value:
     """A new axis of length `num_classes` with 1 at the position that x names; zeros where x is out of range."""
     if sparse:
@@ -276,7 +276,7 @@ def one_hot(x: Value, num_classes: int, axis: int = -1, dtype: Any = None, spars
     return to_dtype(found, name)
 
 
-@op
+@op_of("nn")
 def multi_hot(
     inputs: Value, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Value:
@@ -288,7 +288,7 @@ def multi_hot(
     return r.max(one_hot(index, num_classes, axis=axis, dtype=dtype, sparse=sparse), axis=reduced)
 
 
-@op
+@op_of("math")
 def in_top_k(targets: Value, predictions: Value, k: int) -> Value:
     """Whether the target's prediction is among the `k` largest, as bool; ties count, NaN does not.
 
@@ -304,7 +304,7 @@ def in_top_k(targets: Value, predictions: Value, k: int) -> Value:
     return e.logical_and(e.less(larger, k), known)
 
 
-@op
+@op_of("math")
 def top_k(x: Value, k: int, sorted: bool = True) -> Value:
     """The `k` largest along the last axis, in falling order, and their positions (int32).
 
@@ -370,7 +370,7 @@ def sort(x: Value, axis: int | None = -1) -> Value:
     return take_along_axis(tensor, argsort(tensor, axis=axis), axis=axis)
 
 
-@op
+@op_of("numpy", "SearchSorted")
 def searchsorted(sorted_sequence: Value, values: Value, side: str = "left") -> Value:
     """Where each value would be inserted into a rising vector, int32."""
     if side not in ("left", "right"):
@@ -389,7 +389,7 @@ def digitize(x: Value, bins: Value) -> Value:
 
 
 @op
-def select(condlist: Any, choicelist: Any, default: Value = 0) -> Value:
+def select(condlist: Values, choicelist: Values, default: Value = 0) -> Value:
     """For each element the choice of the first condition that holds, else `default`."""
     found = default
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=False))):
@@ -403,14 +403,14 @@ def _segments(data: Value, segment_ids: Value, num_segments: int | None) -> tupl
     return to_tensor(data), index_tensor(segment_ids), int(num_segments)
 
 
-@op
+@op_of("math")
 def segment_sum(data: Value, segment_ids: Value, num_segments: int | None = None, sorted: bool = False) -> Value:
     """Sums of the slices of axis 0 that have the same id: [num_segments, ...]."""
     tensor, ids, count = _segments(data, segment_ids, num_segments)
     return emit("scatter_add", ids, tensor, axis=0, dim=count)
 
 
-@op
+@op_of("math")
 def segment_max(data: Value, segment_ids: Value, num_segments: int | None = None, sorted: bool = False) -> Value:
     """The largest of the slices of axis 0 that have the same id: [num_segments, ...]; -inf of none."""
     tensor, ids, count = _segments(data, segment_ids, num_segments)

@@ -9,7 +9,20 @@ import numpy as np
 
 from nabi import dtypes
 from nabi.ops import elementwise as e
-from nabi.ops._dispatch import Value, axes_of, axis_of, broadcast, common, iota, kind_of, number, op, reshaped
+from nabi.ops._dispatch import (
+    Value,
+    Values,
+    axes_of,
+    axis_of,
+    broadcast,
+    common,
+    iota,
+    kind_of,
+    number,
+    op,
+    op_of,
+    reshaped,
+)
 from nabi.trace import Tensor, emit, to_tensor
 
 
@@ -132,7 +145,7 @@ def concatenated(tensors: list[Tensor], axis: int) -> Tensor:
 
 
 @op
-def concatenate(xs: Any, axis: int = 0) -> Value:
+def concatenate(xs: Values, axis: int = 0) -> Value:
     """Tensors joined along an axis they all have; the other dimensions are equal."""
     if axis is None:
         return concatenated([reshaped(t, [t.size]) for t in common(*xs)], 0)
@@ -142,7 +155,7 @@ def concatenate(xs: Any, axis: int = 0) -> Value:
 
 
 @op
-def stack(x: Any, axis: int = 0) -> Value:
+def stack(x: Values, axis: int = 0) -> Value:
     """Tensors of one shape along a new axis."""
     tensors = common(*(x if isinstance(x, (list, tuple)) else list(to_tensor(x))))
     at = axis_of(axis, tensors[0].ndim + 1)
@@ -156,20 +169,20 @@ def stack(x: Any, axis: int = 0) -> Value:
 
 
 @op
-def hstack(xs: Any) -> Value:
+def hstack(xs: Values) -> Value:
     """Tensors joined along axis 1; vectors along axis 0."""
     tensors = [t if t.ndim else reshaped(t, [1]) for t in common(*xs)]
     return concatenated(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
 @op
-def vstack(xs: Any) -> Value:
+def vstack(xs: Values) -> Value:
     """Tensors joined along axis 0; vectors become rows."""
     return concatenated([t if t.ndim > 1 else reshaped(t, [1, t.size]) for t in common(*xs)], 0)
 
 
 @op
-def dstack(xs: Any) -> Value:
+def dstack(xs: Values) -> Value:
     """Tensors joined along axis 2."""
     grown = []
     for t in common(*xs):
@@ -253,7 +266,7 @@ def dsplit(x: Value, indices_or_sections: Any) -> Value:
     return split(x, indices_or_sections, axis=2)
 
 
-@op
+@op_of("core")
 def unstack(x: Value, num: int | None = None, axis: int = 0) -> Value:
     """The list of slices along an axis."""
     tensor = to_tensor(x)
@@ -280,7 +293,7 @@ def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 @op
-def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Value:
+def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Value = None) -> Value:
     """x with elements added before and after each axis.
 
     Args:

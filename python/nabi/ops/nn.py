@@ -9,7 +9,7 @@ from typing import Any, cast
 from nabi import config, dtypes
 from nabi.ops import elementwise as e
 from nabi.ops import reduction as r
-from nabi.ops._dispatch import Value, axes_of, axis_of, broadcast, common, floating, op, reshaped
+from nabi.ops._dispatch import Value, axes_of, axis_of, broadcast, common, floating, op_of, reshaped
 from nabi.ops.convolution import (
     adaptive_average_pool,
     adaptive_max_pool,
@@ -82,45 +82,45 @@ __all__ = [
 ]
 
 
-@op
+@op_of("nn")
 def relu(x: Value) -> Value:
     """max(x, 0); NaN stays NaN."""
     tensor = to_tensor(x)
     return emit("relu", tensor) if dtypes.is_float(tensor.dtype) else e.maximum(tensor, 0)
 
 
-@op
+@op_of("nn")
 def relu6(x: Value) -> Value:
     """min(max(x, 0), 6)."""
     return e.clip(x, 0, 6)
 
 
-@op
+@op_of("nn")
 def leaky_relu(x: Value, negative_slope: float = 0.2) -> Value:
     """x above 0, negative_slope * x below."""
     return emit("leaky_relu", floating(x), alpha=float(negative_slope))
 
 
-@op
+@op_of("nn")
 def elu(x: Value, alpha: float = 1.0) -> Value:
     """x above 0, alpha * (exp(x) - 1) below."""
     return emit("elu", floating(x), alpha=float(alpha))
 
 
-@op
+@op_of("nn")
 def selu(x: Value) -> Value:
     """A scaled `elu` whose output keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
     return e.multiply(1.0507009873554805, emit("elu", floating(x), alpha=1.6732632423543772))
 
 
-@op
+@op_of("nn")
 def celu(x: Value, alpha: float = 1.0) -> Value:
     """x above 0, alpha * (exp(x / alpha) - 1) below."""
     tensor = floating(x)
     return e.add(emit("relu", tensor), e.multiply(alpha, e.expm1(e.divide(e.minimum(tensor, 0.0), alpha))))
 
 
-@op
+@op_of("nn")
 def gelu(x: Value, approximate: bool = True) -> Value:
     """x times the normal distribution's function of x, exactly or by the tanh approximation."""
     tensor = floating(x)
@@ -131,83 +131,83 @@ def gelu(x: Value, approximate: bool = True) -> Value:
     return e.multiply(e.multiply(0.5, tensor), e.add(1.0, e.erf(e.multiply(tensor, math.sqrt(0.5)))))
 
 
-@op
+@op_of("nn")
 def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x))."""
     return emit("sigmoid", floating(x))
 
 
-@op
+@op_of("nn")
 def log_sigmoid(x: Value) -> Value:
     """log(sigmoid(x))."""
     return e.negative(emit("softplus", e.negative(floating(x))))
 
 
-@op
+@op_of("nn")
 def hard_sigmoid(x: Value) -> Value:
     """relu6(x + 3) / 6."""
     return e.divide(relu6(e.add(floating(x), 3.0)), 6.0)
 
 
-@op
+@op_of("nn")
 def silu(x: Value) -> Value:
     """x * sigmoid(x)."""
     return emit("silu", floating(x))
 
 
-@op
+@op_of("nn")
 def swish(x: Value) -> Value:
     """The same as `silu`."""
     return emit("silu", floating(x))
 
 
-@op
+@op_of("nn")
 def hard_silu(x: Value) -> Value:
     """x * hard_sigmoid(x)."""
     tensor = floating(x)
     return e.multiply(tensor, hard_sigmoid(tensor))
 
 
-@op
+@op_of("nn")
 def hard_swish(x: Value) -> Value:
     """The same as `hard_silu`."""
     return hard_silu(x)
 
 
-@op
+@op_of("nn")
 def softplus(x: Value) -> Value:
     """log(1 + exp(x))."""
     return emit("softplus", floating(x))
 
 
-@op
+@op_of("nn")
 def softsign(x: Value) -> Value:
     """x / (1 + |x|)."""
     tensor = floating(x)
     return e.divide(tensor, e.add(1.0, e.absolute(tensor)))
 
 
-@op
+@op_of("nn")
 def tanh_shrink(x: Value) -> Value:
     """x - tanh(x)."""
     tensor = floating(x)
     return e.subtract(tensor, e.tanh(tensor))
 
 
-@op
+@op_of("nn")
 def hard_tanh(x: Value) -> Value:
     """x within -1 and 1."""
     return e.clip(x, -1, 1)
 
 
-@op
+@op_of("nn")
 def hard_shrink(x: Value, threshold: float = 0.5) -> Value:
     """x, and 0 where |x| is at most the threshold."""
     tensor = floating(x)
     return e.where(e.greater(e.absolute(tensor), threshold), tensor, 0.0)
 
 
-@op
+@op_of("nn")
 def soft_shrink(x: Value, threshold: float = 0.5) -> Value:
     """x moved towards 0 by the threshold, and 0 where |x| is at most that."""
     tensor = floating(x)
@@ -215,14 +215,14 @@ def soft_shrink(x: Value, threshold: float = 0.5) -> Value:
     return e.where(e.greater(tensor, threshold), e.subtract(tensor, threshold), below)
 
 
-@op
+@op_of("nn")
 def squareplus(x: Value, b: float = 4) -> Value:
     """(x + sqrt(x**2 + b)) / 2."""
     tensor = floating(x)
     return e.divide(e.add(tensor, e.sqrt(e.add(e.square(tensor), b))), 2.0)
 
 
-@op
+@op_of("nn")
 def sparse_plus(x: Value) -> Value:
     """0 below -1, x above 1, (x + 1)**2 / 4 between."""
     tensor = floating(x)
@@ -230,20 +230,20 @@ def sparse_plus(x: Value) -> Value:
     return e.where(e.less_equal(tensor, -1.0), 0.0, e.where(e.greater_equal(tensor, 1.0), tensor, middle))
 
 
-@op
+@op_of("nn")
 def sparse_sigmoid(x: Value) -> Value:
     """0 below -1, 1 above 1, (x + 1) / 2 between."""
     return e.multiply(0.5, e.add(e.clip(floating(x), -1.0, 1.0), 1.0))
 
 
-@op
+@op_of("nn")
 def threshold(x: Value, threshold: float, default_value: float) -> Value:
     """x where it is above the threshold, else `default_value`."""
     tensor = floating(x)
     return e.where(e.greater(tensor, threshold), tensor, default_value)
 
 
-@op
+@op_of("nn")
 def glu(x: Value, axis: int = -1) -> Value:
     """The first half of an axis times the sigmoid of its second half."""
     tensor = floating(x)
@@ -280,19 +280,19 @@ def _softmax(name: str, x: Value, axis: Any) -> Tensor:
     return _along(name, tensor, axis)
 
 
-@op
+@op_of("nn")
 def softmax(x: Value, axis: Any = -1) -> Value:
     """exp(x) divided by its sum along `axis` (one or several; all for None)."""
     return _softmax("softmax", x, axis)
 
 
-@op
+@op_of("nn")
 def log_softmax(x: Value, axis: Any = -1) -> Value:
     """log(softmax(x)), exact where softmax is near 0."""
     return _softmax("log_softmax", x, axis)
 
 
-@op
+@op_of("nn")
 def sparsemax(x: Value, axis: int = -1) -> Value:
     """The probabilities nearest to x (Martins and Astudillo, 2016), many of them 0; sorts, so for short axes."""
     tensor = floating(x)
@@ -307,7 +307,7 @@ def sparsemax(x: Value, axis: int = -1) -> Value:
     return emit("relu", e.subtract(tensor, e.divide(e.subtract(total, 1.0), chosen)))
 
 
-@op
+@op_of("nn")
 def moments(x: Value, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Value:
     """The mean and the (biased) variance over `axes`."""
     if synchronized:
@@ -316,7 +316,7 @@ def moments(x: Value, axes: Any, keepdims: bool = False, synchronized: bool = Fa
     return r.mean(tensor, axis=axes, keepdims=keepdims), r.var(tensor, axis=axes, keepdims=keepdims)
 
 
-@op
+@op_of("nn", "BatchNorm")
 def batch_normalization(
     x: Value,
     mean: Value,
@@ -355,7 +355,7 @@ def _spread(v: Value, x: Tensor, axes: list[int]) -> Tensor:
     return tensor
 
 
-@op
+@op_of("nn", "LayerNorm")
 def layer_normalization(
     x: Value, gamma: Value = None, beta: Value = None, axis: Any = -1, epsilon: float | None = None
 ) -> Value:
@@ -371,7 +371,7 @@ def layer_normalization(
     return found if beta is None else e.add(found, _spread(beta, tensor, axes))
 
 
-@op
+@op_of("nn", "RMSNorm")
 def rms_normalization(x: Value, scale: Value = None, axis: Any = -1, epsilon: float | None = None) -> Value:
     """x / sqrt(mean(x**2) + epsilon) * scale, with the mean over `axis`."""
     tensor = floating(x)
@@ -381,7 +381,7 @@ def rms_normalization(x: Value, scale: Value = None, axis: Any = -1, epsilon: fl
     return found if scale is None else e.multiply(found, _spread(scale, tensor, axes))
 
 
-@op
+@op_of("nn")
 def normalize(x: Value, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Value:
     """x divided by its norm along `axis`, which counts as at least epsilon.
 
@@ -400,7 +400,7 @@ def normalize(x: Value, axis: Any = -1, order: int = 2, epsilon: float | None = 
     return e.divide(tensor, e.maximum(length, small))
 
 
-@op
+@op_of("nn", "PSNR")
 def psnr(x1: Value, x2: Value, max_val: float) -> Value:
     """The peak signal-to-noise ratio of two images, in decibels."""
     a, b = common(x1, x2, floating=True)
@@ -438,7 +438,7 @@ def _probabilities(output: Tensor, axis: int) -> Tensor:
     return cast(Tensor, e.log(e.clip(shares, config.epsilon(), 1.0 - config.epsilon())))
 
 
-@op
+@op_of("nn")
 def categorical_crossentropy(target: Value, output: Value, from_logits: bool = False, axis: int = -1) -> Value:
     """-sum(target * log(output)) along `axis`.
 
@@ -466,7 +466,7 @@ def categorical_crossentropy(target: Value, output: Value, from_logits: bool = F
     return emit("softmax_cross_entropy", permuted(logits, perm), permuted(wanted, perm))
 
 
-@op
+@op_of("nn")
 def sparse_categorical_crossentropy(target: Value, output: Value, from_logits: bool = False, axis: int = -1) -> Value:
     """-log(output) of the class that `target` names.
 
@@ -498,7 +498,7 @@ def sparse_categorical_crossentropy(target: Value, output: Value, from_logits: b
     return emit("sparse_softmax_cross_entropy", permuted(logits, perm), labels)
 
 
-@op
+@op_of("nn")
 def binary_crossentropy(target: Value, output: Value, from_logits: bool = False) -> Value:
     """-target * log(output) - (1 - target) * log(1 - output), element by element.
 
@@ -522,14 +522,14 @@ def binary_crossentropy(target: Value, output: Value, from_logits: bool = False)
     return e.negative(e.add(yes, no))
 
 
-@op
+@op_of("nn")
 def dot_product_attention(
     query: Value,
     key: Value,
     value: Value,
     bias: Value = None,
     mask: Value = None,
-    scale: float | None = None,
+    scale: Value = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
@@ -584,7 +584,7 @@ def _blocks(x: Value, block_size: int, data_format: str) -> tuple[Tensor, bool]:
     return (permuted(tensor, [0, 2, 3, 1]) if first else tensor), first
 
 
-@op
+@op_of("nn")
 def depth_to_space(x: Value, block_size: int, data_format: str = "channels_last") -> Value:
     """Channels laid out as blocks of pixels: [n, h, w, b * b * c] becomes [n, h * b, w * b, c]."""
     tensor, first = _blocks(x, block_size, data_format)
@@ -595,7 +595,7 @@ def depth_to_space(x: Value, block_size: int, data_format: str = "channels_last"
     return permuted(found, [0, 3, 1, 2]) if first else found
 
 
-@op
+@op_of("nn")
 def space_to_depth(x: Value, block_size: int, data_format: str = "channels_last") -> Value:
     """Blocks of pixels as channels: [n, h, w, c] becomes [n, h / b, w / b, b * b * c]."""
     tensor, first = _blocks(x, block_size, data_format)

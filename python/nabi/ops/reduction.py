@@ -20,8 +20,9 @@ from nabi.ops._dispatch import (
     iota,
     number,
     op,
+    op_of,
     reshaped,
-    symbolic,
+    symbolic_of,
     to_bool,
     to_dtype,
 )
@@ -170,7 +171,7 @@ def average(x: Value, axis: Axis = None, weights: Value = None) -> Value:
     return emit("divide", _reduce("reduce_sum", emit("multiply", values, factors), axis, False), total)
 
 
-@op
+@op_of("math")
 def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """log(sum(exp(x))) over `axis`, without overflow."""
     tensor = floating(x)
@@ -306,13 +307,13 @@ def nanargmin(x: Value, axis: int | None = None, keepdims: bool = False) -> Valu
     return e.where(all(missing, axis=axis, keepdims=keepdims), -1, found)
 
 
-@op
+@op_of("numpy", "AllClose")
 def allclose(x1: Value, x2: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Value:
     """Whether all elements are close (see `isclose`), as a bool scalar."""
     return all(e.isclose(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan))
 
 
-@op
+@op_of("linalg")
 def norm(x: Value, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Value:
     """A norm over one axis (of vectors), two axes (of matrices) or all.
 
@@ -363,8 +364,8 @@ def _reduce_kept(name: str, x: Tensor, axis: int, dropped: list[int], keepdims: 
     return found if keepdims else reshaped(found, [d for i, d in enumerate(found.shape) if i not in dropped])
 
 
-@symbolic
-def bincount(x: Value, weights: Value = None, minlength: int = 0, sparse: bool = False) -> Value:
+@symbolic_of("numpy")
+def bincount(x: Value, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Value:
     """How often each of 0 .. minlength - 1 occurs along the last axis, or the sum of its `weights`.
 
     Args:

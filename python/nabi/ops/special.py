@@ -10,7 +10,7 @@ import numpy as np
 from nabi.ops import elementwise as e
 from nabi.ops import indexing as i
 from nabi.ops import reduction as r
-from nabi.ops._dispatch import Value, axes_of, axis_of, common, floating, iota, number, op, reshaped, to_dtype
+from nabi.ops._dispatch import Value, axes_of, axis_of, common, floating, iota, number, op, op_of, reshaped, to_dtype
 from nabi.ops.layout import permuted, sliced, strided
 from nabi.ops.products import product
 from nabi.trace import Tensor, emit, to_tensor
@@ -78,7 +78,7 @@ def angle(x: Value) -> Value:
     return e.where(e.less(tensor, 0.0), math.pi, e.multiply(tensor, 0.0))
 
 
-@op
+@op_of("math")
 def erfinv(x: Value) -> Value:
     """The inverse of `erf`: Giles's approximation (2010) and two steps of Newton's method."""
     tensor = floating(x)
@@ -114,7 +114,7 @@ def fmod(x1: Value, x2: Value) -> Value:
     return e.where(e.less(a, 0), e.negative(rest), rest)
 
 
-@op
+@op_of("numpy", "IsIn")
 def isin(x1: Value, x2: Value, assume_unique: bool = False, invert: bool = False) -> Value:
     """Whether each element of x1 is among those of x2, as bool."""
     a, b = common(x1, x2)
@@ -233,7 +233,7 @@ def histogram(x: Value, bins: Any = 10, range: tuple[float, float] | None = None
 
 
 @op
-def trapezoid(y: Value, x: Value = None, dx: float = 1.0, axis: int = -1) -> Value:
+def trapezoid(y: Value, x: Any = None, dx: float = 1.0, axis: int = -1) -> Value:
     """The integral along an axis by the trapezoidal rule."""
     values = floating(y)
     at = axis_of(axis, values.ndim)
@@ -290,7 +290,7 @@ def correlate(x1: Value, x2: Value, mode: str = "valid") -> Value:
     return strided(flat, [slice(None, None, -1)]) if swapped else flat
 
 
-@op
+@op_of("math", "CDist")
 def cdist(x: Value, y: Value) -> Value:
     """The distances of all pairs of rows: [..., n, m] from [..., n, d] and [..., m, d]."""
     a, b = common(x, y, floating=True)
@@ -299,7 +299,7 @@ def cdist(x: Value, y: Value) -> Value:
     return e.sqrt(r.sum(e.square(e.subtract(left, right)), axis=-1))
 
 
-@op
+@op_of("math")
 def segment_min(data: Value, segment_ids: Value, num_segments: int | None = None, sorted: bool = False) -> Value:
     """The smallest of the slices of axis 0 that have the same id: [num_segments, ...]; inf of none."""
     return e.negative(i.segment_max(e.negative(data), segment_ids, num_segments=num_segments))
@@ -331,7 +331,7 @@ def copy(x: Value) -> Value:
     return to_tensor(x)
 
 
-@op
+@op_of("nn")
 def unfold(x: Value, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Value:
     """The windows of images as columns: [n, c * window, positions] from [n, c, h, w]."""
     tensor = to_tensor(x)

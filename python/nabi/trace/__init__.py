@@ -6,7 +6,7 @@ A `Trace` collects a graph; inside it ops take and give `Tensor`s, and a `Variab
 
 from nabi.trace.eager import Array, Cached, admit, clear_caches, eager, run_eagerly_cached
 from nabi.trace.graph import Trace, current_trace, emit, suspended, to_tensor
-from nabi.trace.infer import OpCall, infer_output, op_class, symbolic_op
+from nabi.trace.infer import OpCall, declare_op, find_op, infer_output, op_class, symbolic_op
 from nabi.trace.keras_tensor import Arguments, KerasHistory, KerasTensor, Node, Operation, any_symbolic, is_keras_tensor
 from nabi.trace.operators import bind, call_op, user_line
 from nabi.trace.tensor import Tensor
@@ -30,8 +30,10 @@ __all__ = [
     "call_op",
     "clear_caches",
     "current_trace",
+    "declare_op",
     "eager",
     "emit",
+    "find_op",
     "infer_output",
     "is_keras_tensor",
     "op_class",

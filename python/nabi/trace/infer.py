@@ -80,20 +80,11 @@ def _trace(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
         return tree.map_structure(leave, result)
 
 
-#: Parameters of ops that say what is computed rather than with what: in configs they belong to the operation, as in
-#: Keras, and the rest to its calls. Source: the constructors of Keras 3.15's operations.
-OPTIONS = frozenset(
-    "N alpha approximate attn_logits_soft_cap axes axis axis1 axis2 axisa axisb axisc b base block_size "
-    "data_format decimals default_value destination dilation dilation_rate dtype dx endpoint epsilon equal_nan "
-    "flash_attention from_logits increasing indexing indices_or_sections initial is_causal k keepdims "
-    "kernel_size method minlength mode n nan negative_slope neginf newshape num num_classes num_segments "
-    "offset ord order output_padding output_size pad_width padding pool_size posinf range reduction repeats "
-    "retstep shape shift sorted source sparse stride strides subscripts synchronized threshold x_max x_min".split()
-)
-
-
 class OpCall(Operation):
     """A function of `nabi.ops` in a functional graph; each op has its own subclass, named as Keras's.
+
+    The op's tensors are arguments of its calls; the others, those whose annotation is not `Value`, belong to the
+    operation and its config, as in Keras.
 
     Args:
         name: no "/"; made up when None.
@@ -102,6 +93,7 @@ class OpCall(Operation):
 
     fn: Callable[..., Any]
     parameters: tuple[inspect.Parameter, ...]
+    keras_name: str | None
 
     def __init__(self, name: str | None = None, **options: Any) -> None:
         super().__init__(name)
@@ -130,6 +122,15 @@ class OpCall(Operation):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An operation made from `get_config()`, Keras's included: options unknown here may be None or False."""
+        known = {"name", *(parameter.name for parameter in cls.parameters)}
+        more = {k: v for k, v in config.items() if k not in known}
+        if any(v is not None and v is not False for v in more.values()):
+            raise TypeError(f"Operation {cls.__name__} does not know the options {more} of its config.")
+        return cls(**{k: v for k, v in config.items() if k in known})
+
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name, "options": self.options, "_inbound_nodes": [], "_outbound_nodes": []}
 
@@ -143,17 +144,47 @@ def _restore_op(module: str, name: str) -> OpCall:
     return kind.__new__(kind)
 
 
+_declared: dict[str, Callable[..., Any]] = {}  # Keras's name of an operation -> the op
+
+
+def declare_op(fn: Callable[..., Any], room: str, class_name: str | None = None) -> None:
+    """Tells which operation of Keras an op is; functions outside of `nabi.ops`, such as losses, are none of them.
+
+    Args:
+        fn: the op.
+        room: where Keras defines it: "numpy", "nn", "core", "math" or "linalg".
+        class_name: Keras's class; the op's name in capitals by default ("expand_dims" -> ExpandDims).
+    """
+    if not fn.__module__.startswith("nabi.ops."):
+        return
+    name = class_name or "".join(part.capitalize() for part in fn.__name__.split("_"))
+    fn.keras_name = f"keras.src.ops.{room}.{name}"  # type: ignore[attr-defined]
+    _declared.setdefault(fn.keras_name, fn)  # type: ignore[attr-defined]
+
+
+def find_op(keras_name: str) -> type[OpCall] | None:
+    """The operation class of a name in Keras's configs, "keras.src.ops.numpy.Add"; None where there is none."""
+    fn = _declared.get(keras_name)
+    return None if fn is None else op_class(fn)
+
+
 @functools.cache
 def op_class(fn: Callable[..., Any]) -> type[OpCall]:
-    """The operation class of an op: "expand_dims" -> ExpandDims."""
-    name = "".join(part.capitalize() for part in fn.__name__.split("_"))
+    """The operation class of an op."""
+    keras_name: str | None = getattr(fn, "keras_name", None)
     members = {
         "fn": staticmethod(fn),
         "parameters": tuple(inspect.signature(fn).parameters.values()),
+        "keras_name": keras_name,
         "__doc__": fn.__doc__,
         "__module__": fn.__module__,
     }
+    name = keras_name.rpartition(".")[2] if keras_name else "".join(x.capitalize() for x in fn.__name__.split("_"))
     return type(name, (OpCall,), members)
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is not parameter.VAR_KEYWORD and not str(parameter.annotation).startswith("Value")
 
 
 def symbolic_op(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -163,7 +194,8 @@ def symbolic_op(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         given = inspect.Signature(kind.parameters).bind(*args, **kwargs).arguments
     except TypeError:
         return kind().symbolic_call(*args, **kwargs)  # the call itself says what is wrong
-    options = {k: v for k, v in given.items() if k in OPTIONS and not any_symbolic((v,))}
+    own = {p.name for p in kind.parameters if _is_option(p)} if kind.keras_name else ()
+    options = {k: v for k, v in given.items() if k in own and not any_symbolic((v,))}
     rest: list[Any] = []
     named: dict[str, Any] = {}
     skipped = False
@@ -172,6 +204,9 @@ def symbolic_op(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         if name in options:
             continue
         if name not in given:
+            if parameter.default is None and not skipped and name not in options and not _is_option(parameter):
+                rest.append(None)  # Keras writes the tensors that a call does without
+                continue
             skipped = True
         elif parameter.kind is parameter.VAR_POSITIONAL:
             rest += given[name]
