@@ -396,3 +396,25 @@ def test_pythonify_logs():
     assert list(logs)[:3] == ["c", "d", "b"]
     assert logs["b"] == 0.5 and type(logs["c"]) is float
     assert logs["e"].shape == (3,)
+
+
+_EARLY, _PLATEAU = callbacks.EarlyStopping, callbacks.ReduceLROnPlateau
+_NUMBERS = [
+    *((_EARLY, name) for name in ("min_delta", "patience", "baseline", "start_from_epoch", "restore_best_weights")),
+    *((_PLATEAU, name) for name in ("factor", "patience", "min_delta", "cooldown", "min_lr", "verbose")),
+    *((callbacks.ModelCheckpoint, name) for name in ("verbose", "save_best_only", "initial_value_threshold")),
+    (callbacks.LearningRateScheduler, "verbose"),
+    (callbacks.CSVLogger, "append"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), _NUMBERS, ids=lambda v: getattr(v, "__name__", v))
+def test_arguments_must_be_numbers(kind, name):
+    first = {
+        callbacks.ModelCheckpoint: {"filepath": "w.weights.h5"},
+        callbacks.LearningRateScheduler: {"schedule": lambda epoch: 0.1},
+        callbacks.CSVLogger: {"filename": "log.csv"},
+    }
+    for value in ("a", [1]):
+        with pytest.raises(ValueError, match=f"`{name}` of {kind.__name__} must be"):
+            kind(**first.get(kind, {}), **{name: value})

@@ -1,5 +1,6 @@
 """Optimizers over several steps against float64 restatements of Keras's formulas, every option, every error."""
 
+import inspect
 import pickle
 import re
 
@@ -679,3 +680,33 @@ def test_user_schedule():
     for expected in (-0.5, -0.75, -0.75 - 0.5 / 3):
         optimizer.apply([np.ones(1)], variables)
         np.testing.assert_allclose(variables[0].numpy(), expected, rtol=1e-6)
+
+
+NUMBERS = [
+    (kind, name)
+    for kind in (
+        optimizers.SGD,
+        optimizers.Adam,
+        optimizers.AdamW,
+        optimizers.Adamax,
+        optimizers.Nadam,
+        optimizers.Lamb,
+    )
+    + (optimizers.Lion, optimizers.RMSprop, optimizers.Adagrad, optimizers.Adadelta, optimizers.Ftrl)
+    for name, parameter in inspect.signature(kind).parameters.items()
+    if str(parameter.annotation).startswith(("float", "int", "bool"))
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=lambda v: getattr(v, "__name__", v))
+def test_arguments_must_be_numbers(kind, name):
+    for value in ("a", [1.0], {}, np.ones(2)):
+        with pytest.raises(ValueError, match=f"`{name}`.* must be"):
+            kind(**{name: value})
+
+
+def test_numbers_of_any_kind_are_taken():
+    made = optimizers.Adam(beta_1=np.float32(0.5), epsilon=1, clipnorm=np.array(1.0), use_ema=np.bool_(True))
+    assert made.clipnorm == 1 and made.use_ema
+    assert optimizers.SGD(momentum=0.5, weight_decay=None).weight_decay is None
+    assert list(inspect.signature(optimizers.Adam).parameters)[:3] == ["learning_rate", "beta_1", "beta_2"]

@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from nabi.callbacks.callback import Callback, Logs
+from nabi.checks import numbers_checked
 
 
 class CSVLogger(Callback):
@@ -20,6 +21,7 @@ class CSVLogger(Callback):
         append: add to an existing file instead of replacing it.
     """
 
+    @numbers_checked
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.sep = separator

@@ -7,6 +7,7 @@ from typing import Any
 
 from nabi.callbacks.callback import Logs
 from nabi.callbacks.monitor import MonitorCallback
+from nabi.checks import numbers_checked
 from nabi.utils.progbar import print_msg
 
 
@@ -24,6 +25,7 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: epochs at the start that are not judged.
     """
 
+    @numbers_checked
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -10,6 +10,7 @@ import numpy as np
 
 from nabi.callbacks.callback import Callback, Logs
 from nabi.callbacks.monitor import MonitorCallback
+from nabi.checks import numbers_checked
 from nabi.utils.progbar import print_msg
 
 
@@ -28,6 +29,7 @@ class LearningRateScheduler(Callback):
         verbose: 1 prints each setting.
     """
 
+    @numbers_checked
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
         self.schedule = schedule
@@ -73,6 +75,7 @@ class ReduceLROnPlateau(MonitorCallback):
         ValueError: `factor` is 1 or more.
     """
 
+    @numbers_checked
     def __init__(
         self,
         monitor: str = "val_loss",

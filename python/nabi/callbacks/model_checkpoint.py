@@ -10,6 +10,7 @@ import numpy as np
 
 from nabi.callbacks.callback import Logs
 from nabi.callbacks.monitor import MonitorCallback
+from nabi.checks import numbers_checked
 from nabi.utils.progbar import print_msg
 
 
@@ -31,6 +32,7 @@ class ModelCheckpoint(MonitorCallback):
         ValueError: the path has the wrong ending, or `save_freq` is neither "epoch" nor an integer.
     """
 
+    @numbers_checked
     def __init__(
         self,
         filepath: str | os.PathLike[str],

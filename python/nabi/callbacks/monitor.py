@@ -9,6 +9,7 @@ from typing import Any
 
 from nabi import ops
 from nabi.callbacks.callback import Callback
+from nabi.checks import numbers_checked
 
 #: Comparisons of the ops, made in Python: the values are numbers, and no program needs to run for them.
 _IN_PYTHON: dict[Any, Callable[[Any, Any], Any]] = {ops.less: operator.lt, ops.greater: operator.gt}
@@ -24,6 +25,7 @@ class MonitorCallback(Callback):
         min_delta: the least change that counts.
     """
 
+    @numbers_checked
     def __init__(
         self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
     ) -> None:

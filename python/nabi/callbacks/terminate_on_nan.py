@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from nabi.callbacks.callback import Callback, Logs
+from nabi.checks import numbers_checked
 from nabi.utils.progbar import print_msg
 
 
@@ -15,6 +16,7 @@ class TerminateOnNaN(Callback):
         raise_error: raise a RuntimeError instead of stopping quietly.
     """
 
+    @numbers_checked
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nabi import initializers, ops
+from nabi.checks import numbers_checked
 from nabi.optimizers.optimizer import Optimizer
 from nabi.trace import Variable
 
@@ -22,6 +23,7 @@ class Adagrad(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Adagrad`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -91,6 +93,7 @@ class Adadelta(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Adadelta`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -168,6 +171,7 @@ class Ftrl(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Ftrl`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,

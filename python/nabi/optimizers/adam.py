@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nabi import config, ops
+from nabi.checks import numbers_checked
 from nabi.optimizers.optimizer import Optimizer, float32_scalar, fused, one_minus_power
 from nabi.trace import Variable, emit, to_tensor
 
@@ -27,6 +28,7 @@ class Adam(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Adam`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -119,6 +121,7 @@ class AdamW(Adam):
     Source: Keras 3.15, `keras.optimizers.AdamW`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -168,6 +171,7 @@ class Adamax(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Adamax`; Kingma and Ba 2014, section 7.1.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -235,6 +239,7 @@ class Nadam(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Nadam`; Dozat 2015.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -316,6 +321,7 @@ class Lamb(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Lamb`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -395,6 +401,7 @@ class Lion(Optimizer):
     Source: Keras 3.15, `keras.optimizers.Lion`.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,

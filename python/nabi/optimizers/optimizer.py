@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from nabi import config, initializers, names, objects, ops
+from nabi.checks import numbers_checked
 from nabi.optimizers.schedules import LearningRateSchedule
 from nabi.trace import Cached, Tensor, Variable, current_trace
 
@@ -60,6 +61,7 @@ class Optimizer:
 
     _variables: list[Variable]
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any,

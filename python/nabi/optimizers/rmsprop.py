@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nabi import ops
+from nabi.checks import numbers_checked
 from nabi.optimizers.optimizer import Optimizer, float32_scalar, fused
 from nabi.trace import Variable, emit, to_tensor
 
@@ -24,6 +25,7 @@ class RMSprop(Optimizer):
     Source: Keras 3.15, `keras.optimizers.RMSprop`; Hinton 2012, lecture 6e.
     """
 
+    @numbers_checked
     def __init__(
         self,
         learning_rate: Any = 0.001,
