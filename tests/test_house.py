@@ -29,7 +29,7 @@ FLOORS = {
 # Python rooms, lowest first: a module imports from its own floor or from below.
 PYTHON_FLOORS = [
     {"_core", "_version"},
-    {"config", "dtypes", "names", "tree"},
+    {"checks", "config", "dtypes", "names", "tree"},
     {"trace"},
     {"objects", "dtype_policies", "mixed_precision"},
     {"ops", "random"},

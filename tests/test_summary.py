@@ -196,3 +196,9 @@ def test_wide_characters_and_colors():
 def test_ascii():
     text = render_table(["a", "b"], [[[("1", "")], [("2", "")]]] * 2, [1, 1], ["left", "right"], 9, unicode=False)
     assert text == "+-------+\n| a | b |\n|---+---|\n| 1 | 2 |\n|---+---|\n| 1 | 2 |\n+-------+\n"
+
+
+def test_too_few_positions():
+    model = Sequential([layers.Input(shape=(4,)), layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"`positions` requires an entry for each of the 3 columns.*got 2"):
+        model.summary(positions=[0.5, 1.0])

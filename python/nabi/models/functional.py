@@ -238,13 +238,13 @@ class Functional(Model):
 
     @property
     def input_shape(self) -> Any:
-        """Shape of the input, None for the batch; nested where there are several."""
-        return _shapes(self._inputs_struct.value)
+        """Shape of the input, None for the batch; a flat list where there are several."""
+        return _shapes(self.inputs)
 
     @property
     def output_shape(self) -> Any:
-        """Shape of the output, None for the batch; nested where there are several."""
-        return _shapes(self._outputs_struct.value)
+        """Shape of the output, None for the batch; a flat list where there are several."""
+        return _shapes(self.outputs)
 
     @property
     def input_spec(self) -> Any:
@@ -272,15 +272,15 @@ class Functional(Model):
         """Does nothing: the layers were built by the calls that made the graph."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if mask is not None:
+            for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
+                if m is not None:
+                    x._keras_mask = m
         flat = tree.flatten(self._arrange_inputs(inputs))
         if len(flat) != len(self.inputs):
             raise ValueError(
                 f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received {len(flat)} input tensors.'
             )
-        if mask is not None:
-            for x, m in zip(flat, tree.flatten(mask), strict=True):
-                if m is not None:
-                    x._keras_mask = m
         flat = [adjusted_input(x, reference) for x, reference in zip(flat, self.inputs, strict=True)]
         outputs = tree.pack_sequence_as(self._outputs_struct.value, self._graph.run(flat))
         return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
@@ -390,7 +390,5 @@ class _Held:
         self.value = tree.map_structure(lambda x: x, value)
 
 
-def _shapes(structure: Any) -> Any:
-    if isinstance(structure, list) and len(structure) == 1:
-        structure = structure[0]
-    return tree.map_structure(lambda x: x.shape, structure)
+def _shapes(tensors: list[KerasTensor]) -> Any:
+    return tensors[0].shape if len(tensors) == 1 else [x.shape for x in tensors]

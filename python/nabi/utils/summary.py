@@ -320,7 +320,7 @@ def print_summary(
         layer_range: names (or regular expressions) of the first and the last layer to show.
 
     Raises:
-        ValueError: the table is too narrow, or `layer_range` names no layers.
+        ValueError: the table is too narrow, `positions` has too few entries, or `layer_range` names no layers.
     """
     relevant: set[int] | None = None
     if not hasattr(model, "_nodes_by_depth"):
@@ -343,9 +343,14 @@ def print_summary(
         alignment.append("center")
         length += 12
         stops = [stop * 0.90 for stop in stops] + [1.0]
+    if len(stops) < len(header):
+        raise ValueError(
+            f'`positions` requires an entry for each of the {len(header) - show_trainable} columns before "Trainable", '
+            f"got {len(stops) - show_trainable}: positions={positions}"
+        )
     line_length = line_length or min(length, shutil.get_terminal_size().columns - 4)
     ends = [0] + [int(stop * line_length) for stop in stops]
-    widths = [b - a for a, b in zip(ends, ends[1:], strict=False)]
+    widths = [b - a for a, b in zip(ends, ends[1:], strict=False)][: len(header)]
     if min(widths) < 4:
         raise ValueError("Insufficient console width to print summary.")
 
