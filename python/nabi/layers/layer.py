@@ -9,7 +9,6 @@ import contextlib
 import functools
 import inspect
 import itertools
-import textwrap
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from nabi import constraints, dtype_policies, initializers, ops, regularizers, tree
 from nabi.dtypes import is_float_dtype, standardize_dtype
 from nabi.layers import calling
+from nabi.layers.auto_config import UnrecognizedArguments, no_auto_config, remember_arguments
 from nabi.layers.input_spec import assert_input_compatibility
 from nabi.layers.state import LOCKED, LayerState
 from nabi.names import current_path, name_scope
@@ -38,14 +38,6 @@ from nabi.trace import (
 
 _ARRAYS = frozenset((np.ndarray, Array))
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-class UnrecognizedArguments(ValueError):
-    """Keyword arguments that a layer's constructor does not know."""
-
-    def __init__(self, class_name: str, arguments: dict[str, Any]) -> None:
-        super().__init__(f"Unrecognized keyword arguments passed to {class_name}: {arguments}")
-        self.arguments = arguments
 
 
 def default(method: Any) -> Any:
@@ -80,7 +72,7 @@ class Layer(LayerState):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
         if is_default(cls.get_config):
-            _remember_arguments(instance, args, kwargs)
+            remember_arguments(instance, args, kwargs)
         return instance
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -637,7 +629,7 @@ class Layer(LayerState):
         if not is_default(self.get_config):
             return {**config, **common}
         if self._auto_config is None:
-            raise NotImplementedError(_no_auto_config(type(self).__name__, self._auto_config_error_args))
+            raise NotImplementedError(no_auto_config(type(self).__name__, self._auto_config_error_args))
         parameters = inspect.signature(type(self).__init__).parameters
         if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
             config = {key: value for key, value in config.items() if key in parameters}
@@ -717,65 +709,6 @@ def _completed(build: Callable[..., None]) -> Callable[..., None]:
         self._lock_state()
 
     return wrapper
-
-
-def _remember_arguments(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Keeps the constructor's arguments where they are plain values, for a subclass without `get_config`."""
-    init = type(instance).__init__
-    try:
-        bound = inspect.signature(init).bind(instance, *args, **kwargs)
-    except TypeError:
-        return  # __init__ will say so
-    bound.apply_defaults()
-    found: dict[str, Any] = {}
-    for i, parameter in enumerate(inspect.signature(init).parameters.values()):
-        value = bound.arguments.get(parameter.name)
-        if i == 0:
-            continue
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            found.update(value or {})
-        elif parameter.kind is inspect.Parameter.POSITIONAL_ONLY or (
-            parameter.kind is inspect.Parameter.VAR_POSITIONAL and value
-        ):
-            instance._auto_config_error_args = True
-            return
-        elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
-            found[parameter.name] = value
-    found.pop("name", None)
-    if all(x is None or isinstance(x, (str, int, float, bool)) for x in tree.flatten(found)):
-        instance._auto_config = found
-
-
-def _no_auto_config(class_name: str, by_position: bool) -> str:
-    example = textwrap.dedent(
-        """
-        class CustomLayer(keras.layers.Layer):
-            def __init__(self, arg1, arg2, **kwargs):
-                super().__init__(**kwargs)
-                self.arg1 = arg1
-                self.arg2 = arg2
-
-            def get_config(self):
-                config = super().get_config()
-                config.update({
-                    "arg1": self.arg1,
-                    "arg2": self.arg2,
-                })
-                return config
-        """
-    )
-    if by_position:
-        return (
-            f"Object {class_name} was created by passing positional only or variadic positional arguments (e.g., "
-            "`*args`) to `__init__()`, which is not supported by the automatic config generation. Please remove all "
-            "positional only and variadic arguments from `__init__()` or override `get_config()` and `from_config()` "
-            f"to make the object serializatble.\n\nExample:\n{example}"
-        )
-    return (
-        f"Object {class_name} was created by passing non-serializable argument values in `__init__()`, and therefore "
-        "the object must override `get_config()` in order to be serializable. Please implement `get_config()`."
-        f"\n\nExample:\n{example}"
-    )
 
 
 def _as_shapes(shape: Any) -> Any:

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from nabi import dtype_policies, objects, tree
-from nabi.layers.layer import UnrecognizedArguments
+from nabi.layers.auto_config import UnrecognizedArguments
 from nabi.models.functional import Functional
 from nabi.models.model import Model
 from nabi.models.sequential import Sequential
