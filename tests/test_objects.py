@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nabi import config, dtype_policies, initializers, layers, objects, regularizers
+import nabi
+from nabi import config, dtype_policies, initializers, layers, objects, ops, regularizers
 from nabi.trace import KerasTensor, Trace, Variable
 
 serialize, deserialize = objects.serialize_keras_object, objects.deserialize_keras_object
@@ -204,3 +207,23 @@ def test_global_dtype_policy() -> None:
     finally:
         dtype_policies.set_dtype_policy("float32")
     assert layers.Dense(2).dtype == "float32"
+
+
+@pytest.mark.parametrize("function", [ops.sum, ops.relu, ops.slice_update, ops.softmax], ids=lambda f: f.__name__)
+def test_functions_of_ops(function):
+    config = objects.serialize_keras_object(function)
+    assert config["module"] == "builtins" and config["registered_name"] == "function"
+    found = objects.deserialize_keras_object(json.loads(json.dumps(config)))
+    x = np.ones((2, 3), "float32")
+    if function is not ops.slice_update:
+        assert np.array_equal(found(x), function(x))
+
+
+def test_lambdas_in_pickles():
+    factor = 3.0
+    model = nabi.Sequential([layers.Input((2,)), layers.Lambda(lambda t, more=1.0: ops.exp(t) * factor + more)])
+    model.add(layers.Dense(2, activation=lambda t: ops.tanh(t)))
+    x = np.ones((4, 2), "float32")
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert np.array_equal(again(x), model(x))
+    assert copy.deepcopy(model).layers[0].function is model.layers[0].function

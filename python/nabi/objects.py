@@ -203,7 +203,7 @@ def serialize_keras_object(obj: Any) -> Any:
         is_function = isinstance(obj, types.FunctionType)
         module = obj.__module__ if is_function else type(obj).__module__
         registered = None if module == "builtins" else get_registered_name(obj if is_function else type(obj))
-        if is_function and public_name(obj) is not None:
+        if is_function and (public_name(obj) is not None or _op_named(obj.__name__) is obj):
             module, registered = "builtins", "function"
         config = {
             "module": module,
@@ -259,6 +259,13 @@ def _serialize_special(obj: Any) -> tuple[Any] | None:
         closure = tuple(cell.cell_contents for cell in obj.__closure__) if obj.__closure__ else None
         return ({"class_name": "__lambda__", "config": {"value": [code, obj.__defaults__, closure]}},)
     return None
+
+
+def _op_named(name: str) -> Any:
+    """The function of `nabi.ops` of this name; None where there is none."""
+    ops = importlib.import_module("nabi.ops")
+    found = getattr(ops, name, None) if name in ops.__all__ else None
+    return found if isinstance(found, types.FunctionType) else None
 
 
 def _inner_config(obj: Any) -> Any:
@@ -478,6 +485,8 @@ def _find(name: str, registered: str | None, module: str | None, kind: str, conf
         for room in ("activations", "losses", "metrics"):
             if f"keras.{room}.{name}" in _public:
                 return _public[f"keras.{room}.{name}"]
+        if (found := _op_named(name)) is not None:
+            return found
     if module and module.split(".")[0] == "nabi":
         # Only this package is imported from a config, and only what a config can rebuild is taken from it.
         try:

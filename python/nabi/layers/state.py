@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nabi import dtype_policies, random
+from nabi.layers.lambdas import packed, unpacked
 from nabi.layers.tracking import leaves, track
 from nabi.trace import Cached, Operation, Variable, current_trace
 
@@ -261,10 +262,11 @@ class LayerState(Operation):
 
     def __getstate__(self) -> dict[str, Any]:
         dropped = ("_eager", "_scan_cache", "_version_cache", "_call_signature", "_inbound_nodes", "_outbound_nodes")
-        return {name: value for name, value in self.__dict__.items() if name not in dropped}
+        return {name: packed(value) for name, value in self.__dict__.items() if name not in dropped}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
+        for name, kept in state.items():
+            value = unpacked(kept)
             object.__setattr__(self, name, value if name in _INTERNAL else track(value, self))
         object.__setattr__(self, "_eager", None)
         object.__setattr__(self, "_scan_cache", None)
