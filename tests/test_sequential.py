@@ -262,3 +262,11 @@ def test_a_layer_that_cannot_tell_its_shapes() -> None:
     assert model._functional is None
     assert model(np.zeros((3, 2), np.float32)).shape == (3, 1)
     assert model.predict(np.zeros((3, 2), np.float32), verbose=0).shape == (3, 1)
+
+
+def test_a_weights_file_has_the_layers_once(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    model = Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        assert "_functional" not in file and "layers" in file

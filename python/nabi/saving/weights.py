@@ -62,6 +62,8 @@ def _children(saveable: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(saveable, (Functional, Sequential)):
         yield "layers", saveable.layers
     skip = _skipped_names(_base_of(saveable))
+    if isinstance(saveable, Sequential):
+        skip |= {"_functional"}  # the same layers again
     names = [name for name in dir(saveable) if not name.startswith("__") and name not in skip]
     for name in sorted(names, key=lambda name: (name.startswith("_"), name)):
         try:
