@@ -6,6 +6,7 @@ import pytest
 from nabi import layers, losses, names, ops
 from nabi.models import Functional, Model, Sequential
 from nabi.trace import current_trace
+from nabi.utils import set_random_seed
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +178,7 @@ def test_subclass():
         def call(self, x, training=False):
             return self.out(self.drop(self.hidden(x), training=training))
 
+    set_random_seed(1)
     model = Net(8)
     model.compile(optimizer="adam", loss="mse", metrics=["mae"])
     x = numbers(64, 3)
