@@ -1,14 +1,15 @@
-// csrc/parallel.h -- the team of threads: its size, one region at a time, and the barrier inside it
+// csrc/parallel.h -- the team of threads: its size, and the rounds of chunks it shares
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
 
 namespace nabi {
 
 /// The largest team. More threads would only cost memory, and OpenMP ends the process where it cannot make them.
 constexpr int kMostThreads = 1024;
+
+/// The most chunks of a round.
+constexpr std::int64_t kMostChunks = std::int64_t{1} << 19;
 
 /// Threads a run may use: set_num_threads, else OMP_NUM_THREADS, else usable_cpus(); 1 in a forked child.
 int num_threads();
@@ -16,24 +17,27 @@ int num_threads();
 /// Fixes the number of threads, even above the number of CPUs; 0 returns to the default.
 void set_num_threads(int threads);
 
-/// Tests only: shares every phase with two or more tasks, however small, so that small shapes exercise the team.
+/// Tests only: shares every phase with two or more tasks, however small, and deals the last chunks of a round out in
+/// turn, so that small shapes exercise every thread of the team.
 void force_sharing(bool on);
 bool sharing_forced();
 
-/// Runs body(worker, workers) on every thread of the team, as many as num_threads(). One region runs at a time in the
-/// process; other callers wait. The body must not throw.
-void run_team(const std::function<void(int worker, int workers)>& body);
-
-/// A sense-reversing barrier: spins for about 50 microseconds, then sleeps.
-class Barrier {
+/// Work in rounds. The chunks of a round run in any order on any worker. The worker that ends the last of them goes on
+/// alone with next(): nobody waits for a worker that the system has put aside unless it holds a chunk. Neither function
+/// may throw.
+class Rounds {
  public:
-  /// Waits until `workers` threads have arrived.
-  void wait(int workers);
+  /// What lies between two rounds; then how many chunks the next one has, at most kMostChunks, 0 when all is done.
+  virtual std::int64_t next(int worker) = 0;
 
- private:
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::uint32_t phase_ = 0;  // read and slept on as a futex word
-  std::atomic<int> sleepers_{0};
+  virtual void chunk(int worker, std::int64_t i) = 0;
+
+ protected:
+  ~Rounds() = default;
 };
+
+/// Runs the rounds on the calling thread (worker 0) and `threads` - 1 of the team. Returns false, having done nothing,
+/// while the team works for somebody else.
+bool run_team(Rounds& rounds, int threads);
 
 }  // namespace nabi

@@ -296,6 +296,32 @@ def test_three_workers_each_run_tasks():
     assert most == 3
 
 
+def test_several_callers_and_one_team():
+    """A caller that finds the team taken works alone; teams of other sizes come between; the bits are the same."""
+    x = np.random.default_rng(2).normal(size=(64 * 6, 512)).astype("float32")
+    _core.set_num_threads(1)
+    expected = np.empty_like(x)
+    big_step(rows=64).run([x], None, 64, [expected], 0, 6)
+    _core.force_sharing(True)
+    wrong = []
+
+    def work(threads):
+        program = big_step(rows=64)
+        for _ in range(5):
+            _core.set_num_threads(threads)
+            out = np.empty_like(x)
+            program.run([x], None, 64, [out], 0, 6)
+            if out.tobytes() != expected.tobytes():
+                wrong.append(threads)
+
+    callers = [threading.Thread(target=work, args=(threads,)) for threads in (2, 3, 4, 5)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert wrong == []
+
+
 def test_memory_error_says_how_much():
     resource = pytest.importorskip("resource")
     pid = os.fork()

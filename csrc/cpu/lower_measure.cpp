@@ -59,6 +59,46 @@ Yardstick measure() {
   return best;
 }
 
+namespace {
+
+constexpr int kSamples = 20;
+
+/// A piece of work done by all threads at once, a chunk each, again and again; the best time counts.
+template <class F>
+class Sampled final : public Rounds {
+ public:
+  Sampled(int threads, const F& work) : threads_(threads), work_(work) {}
+
+  double best() {
+    if (threads_ == 1 || !run_team(*this, threads_)) {
+      threads_ = 1;
+      while (next(0) > 0) chunk(0, 0);
+    }
+    return best_;
+  }
+
+  int threads() const { return threads_; }
+
+ private:
+  std::int64_t next(int) override {
+    const auto now = std::chrono::steady_clock::now();
+    const double taken = std::chrono::duration<double>(now - start_).count();
+    if (sample_ > 0) best_ = sample_ == 1 ? taken : std::min(best_, taken);
+    start_ = now;
+    return sample_++ < kSamples ? threads_ : 0;
+  }
+
+  void chunk(int, std::int64_t i) override { work_(static_cast<int>(i), threads_); }
+
+  int threads_;
+  const F& work_;
+  int sample_ = 0;
+  double best_ = 0;
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace
+
 double measure_copy(std::size_t size) {
   const std::size_t half = std::max<std::size_t>(size / 2 / 64, 1) * 64;
   const auto give_back = [half](char* memory) { release(memory, 2 * half); };
@@ -67,51 +107,43 @@ double measure_copy(std::size_t size) {
   char* const to = memory.get();
   char* const from = to + half;
   std::memset(from, 1, half);  // its own pages
-  Barrier barrier;
   const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{1} << 22) / half);
-  double best = 0;
-  run_team([&](int worker, int workers) {
-    const std::size_t share = half / static_cast<std::size_t>(workers) / 64 * 64;
-    const std::size_t first = share * static_cast<std::size_t>(worker);
-    const std::size_t bytes = worker + 1 == workers ? half - first : share;
-    for (int sample = 0; sample < 8; ++sample) {
-      if (workers > 1) barrier.wait(workers);
-      const auto start = std::chrono::steady_clock::now();
-      for (std::size_t i = 0; i < repeats; ++i) {
-        std::memcpy(to + first, from + first, bytes);
-        asm volatile("" ::: "memory");  // every copy is made
-      }
-      if (workers > 1) barrier.wait(workers);
-      if (worker == 0) best = std::max(best, 2.0 * static_cast<double>(half * repeats) / seconds_since(start));
+  const auto copy = [&](int part, int parts) {
+    const std::size_t share = half / static_cast<std::size_t>(parts) / 64 * 64;
+    const std::size_t first = share * static_cast<std::size_t>(part);
+    const std::size_t bytes = part + 1 == parts ? half - first : share;
+    for (std::size_t i = 0; i < repeats; ++i) {
+      std::memcpy(to + first, from + first, bytes);
+      asm volatile("" ::: "memory");  // every copy is made
     }
-  });
-  return best;
+  };
+  return 2.0 * static_cast<double>(half * repeats) / Sampled(num_threads(), copy).best();
 }
 
 double measure_hop() {
   constexpr int kHops = 2000;
+  if (num_threads() < 2) return 0;
   struct alignas(128) Line {
     std::atomic<int> turn{0};
   } line;
-  double best = 0;
-  run_team([&](int worker, int workers) {
-    if (workers < 2 || worker > 1) return;
-    for (int sample = 0; sample < 20; ++sample) {
-      const auto start = std::chrono::steady_clock::now();
-      for (int i = 0; i < kHops; ++i) {
-        const int mine = (sample * kHops + i) * 2 + worker;
-        const auto until = start + std::chrono::milliseconds(100);
-        for (int spins = 1; line.turn.load(std::memory_order_acquire) != mine; ++spins) {
-          spin_pause();
-          if (spins % 4096 == 0 && std::chrono::steady_clock::now() > until) std::this_thread::yield();
-        }
-        line.turn.store(mine + 1, std::memory_order_release);
+  // Each of the two chunks ends only when the other has begun, so two workers have them.
+  const auto hops = [&line](int side, int sides) {
+    if (sides < 2) return;
+    if (side == 0) line.turn.store(0, std::memory_order_release);
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < kHops; ++i) {
+      const int mine = i * 2 + side;
+      const auto until = start + std::chrono::milliseconds(100);
+      for (int spins = 1; line.turn.load(std::memory_order_acquire) != mine; ++spins) {
+        spin_pause();
+        if (spins % 4096 == 0 && std::chrono::steady_clock::now() > until) std::this_thread::yield();
       }
-      const double hop = seconds_since(start) / (2 * kHops);
-      if (worker == 0) best = sample == 0 ? hop : std::min(best, hop);
+      line.turn.store(mine + 1, std::memory_order_release);
     }
-  });
-  return best;
+  };
+  Sampled sampled(2, hops);
+  const double best = sampled.best();
+  return sampled.threads() < 2 ? 0 : best / (2 * kHops);
 }
 
 }  // namespace nabi::cpu

@@ -10,9 +10,9 @@
 namespace nabi {
 namespace {
 
-constexpr double kShareCost = 3000;     // ns below which a phase stays on one worker: a barrier costs about 300
-constexpr double kRegionCost = 100000;  // ns below which a run opens no parallel region: a sleeping team wakes slowly
-constexpr double kClaimCost = 5000;     // ns of work a worker claims at a time, where the tasks are smaller
+constexpr double kShareCost = 3000;   // ns below which a phase stays on one worker: sharing costs about 300
+constexpr double kTeamCost = 100000;  // ns below which a run stays on one worker: a sleeping team wakes slowly
+constexpr double kClaimCost = 5000;   // ns of work a worker claims at a time, where the tasks are smaller
 constexpr auto kSlice = std::chrono::milliseconds(100);  // the team is handed to other callers after this
 constexpr double kWatchCost = 1e8;  // ns from which a step is watched for interrupts: it may take half a second
 constexpr std::int64_t kGatherBytes = 16384;
@@ -85,25 +85,21 @@ void Run::make_groups() {
     step_cost_ += phase.cost;
     const bool boundary = phase.checks || (!groups_.empty() && phase.writes != groups_.back().writes);
     if (shared || groups_.empty() || groups_.back().shared || boundary) {
-      Group group{i, i + 1, shared, phase.checks, phase.writes, 1};
+      Group group{i, i + 1, shared, phase.checks, phase.writes, 1, 1};
       if (shared) {
         const double task = phase.cost / static_cast<double>(phase.tasks) + 1;
         const auto most = std::max<std::int64_t>(1, phase.tasks / (4 * threads_));
         group.grain = std::clamp<std::int64_t>(static_cast<std::int64_t>(kClaimCost / task), 1, most);
+        group.grain = std::max(group.grain, phase.tasks / kMostChunks + 1);
+        group.chunks = (phase.tasks + group.grain - 1) / group.grain;
       }
       groups_.push_back(group);
     } else {
       groups_.back().last = i + 1;
     }
   }
-  if (groups_.empty() || groups_.back().shared) {  // the step ends on one worker
-    groups_.push_back({phases_.size(), phases_.size(), false, false, !program_.graph_.updates().empty(), 1});
-  }
-  for (std::size_t i = 0; i < groups_.size(); ++i) next_task_.emplace_back(0);
   const double steps = static_cast<double>(request_.last - request_.first);
-  // A team needs a shared group besides the serial last one: the barrier between them is what keeps the end of a step
-  // from being decided before every worker has read how the step before ended.
-  if (groups_.size() == 1 || (shared_cost * steps < kRegionCost && !sharing_forced())) threads_ = 1;
+  if (shared_cost * steps < kTeamCost && !sharing_forced()) threads_ = 1;
 }
 
 std::int64_t Run::go() {
@@ -115,14 +111,17 @@ std::int64_t Run::go() {
                   : Clock::time_point::max();
   const InterruptWatch watch(step_cost_ >= kWatchCost);
   watch_ = &watch;
+  const FloatMode mode;
   do {
     stop_ = false;
     slice_end_ = std::min(deadline_, Clock::now() + kSlice);
+    group_ = 0;
     begin_step();
-    if (threads_ > 1) {
-      run_team([this](int worker, int workers) { work(worker, workers); });
-    } else {
-      work(0, 1);
+    if (times_ != nullptr) times_->begin_step(threads_);
+    team_ = threads_ > 1;
+    if (!team_ || !run_team(*this, threads_)) {  // alone while the team is somebody else's
+      team_ = false;
+      next(0);
     }
   } while (!fault_ && !abandoned_ && step_ < request_.last && Clock::now() < deadline_);
   for (const auto& update : program_.graph_.updates()) program_.variables_[update.first]->touch();
@@ -174,58 +173,49 @@ void Run::end_step() {
   if (!stop_) begin_step();
 }
 
-void Run::work(int worker, int workers) {
-  const FloatMode mode;
-  char* scratch = scratch_ + static_cast<std::size_t>(worker) * program_.scratch_;
-  const bool team = workers > 1;
-  bool shared = false;
-  const auto leave = [&] {
-    if (shared) program_.sharers_.fetch_or(std::uint64_t{1} << (worker % 64), std::memory_order_relaxed);
-  };
-  Times* const times = worker == 0 ? times_ : nullptr;
-  for (;;) {
-    if (times != nullptr) times->begin_step(workers);
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-      const Group& group = groups_[g];
-      const bool last = g + 1 == groups_.size();
-      if (abandoned_) return leave();  // decided before the last barrier, so every worker sees the same
-      if (group.checks && faulty()) {  // every worker sees the same: a barrier lies between
-        if (team) barrier_.wait(workers);
-        if (worker == 0) fault_ = stop_ = true;
-        return leave();
-      }
-      if (group.shared && team) {
-        const Program::BoundPhase& phase = phases_[group.first];
-        for (;;) {
-          const std::int64_t task = next_task_[g].fetch_add(group.grain, std::memory_order_relaxed);
-          if (task >= phase.tasks) break;
-          shared = true;
-          phase.kernel(phase.args, task, std::min(task + group.grain, phase.tasks), scratch);
-        }
-        if (times != nullptr) times->worked(group.first);
-      } else if (worker == 0) {
-        for (std::size_t i = group.first; i < group.last; ++i) {
-          phases_[i].kernel(phases_[i].args, 0, phases_[i].tasks, scratch);
-          if (times != nullptr) times->done(i, 1);
-        }
-        if (last) end_step();
-      }
-      // Nothing of the user's has changed until the first group that writes: the step can be run again.
-      if (worker == 0 && !last && !groups_[g + 1].writes && watch_->seen()) abandoned_ = true;
-      if (team) {
-        barrier_.wait(workers);
-        if (worker == 0) next_task_[g].store(0, std::memory_order_relaxed);
-      }
-      if (times != nullptr) {
-        if (group.shared && team) {
-          times->done(group.first, workers);
-        } else {
-          times->rest(last);
-        }
-      }
+/// Everything that one worker does alone: serial groups, the ends of steps. Stops at a group that is shared.
+std::int64_t Run::next(int worker) {
+  for (;; ++group_) {
+    if (group_ == groups_.size()) {
+      end_step();
+      if (times_ != nullptr) times_->end_step();
+      if (stop_) return 0;
+      group_ = 0;
+      if (times_ != nullptr) times_->begin_step(threads_);
     }
-    if (stop_) return leave();
+    const Group& group = groups_[group_];
+    if (open_) {  // all of its chunks are done
+      open_ = false;
+      if (times_ != nullptr) times_->done(group.first, threads_);
+      continue;
+    }
+    if (group.checks && faulty()) {
+      fault_ = true;
+      return 0;
+    }
+    // Nothing of the user's has changed until the first group that writes: the step can be run again.
+    if (group_ > 0 && !group.writes && watch_->seen()) {
+      abandoned_ = true;
+      return 0;
+    }
+    if (group.shared && team_) {
+      open_ = true;
+      return group.chunks;
+    }
+    for (std::size_t i = group.first; i < group.last; ++i) {
+      phases_[i].kernel(phases_[i].args, 0, phases_[i].tasks, scratch(worker));
+      if (times_ != nullptr) times_->done(i, 1);
+    }
   }
+}
+
+void Run::chunk(int worker, std::int64_t i) {
+  const Group& group = groups_[group_];
+  const Program::BoundPhase& phase = phases_[group.first];
+  phase.kernel(phase.args, i * group.grain, std::min((i + 1) * group.grain, phase.tasks), scratch(worker));
+  if (times_ != nullptr && worker == 0) times_->worked();
+  const std::uint64_t bit = std::uint64_t{1} << (worker % 64);
+  if ((program_.sharers_.load(std::memory_order_relaxed) & bit) == 0) program_.sharers_.fetch_or(bit);
 }
 
 }  // namespace nabi

@@ -1,9 +1,7 @@
 // csrc/runtime/run.h -- one call of Program::run: many steps, one team of threads, nothing of Python
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <deque>
 #include <vector>
 
 #include "parallel.h"
@@ -13,7 +11,7 @@
 namespace nabi {
 
 /// Prepared before the first step, so that no step allocates.
-class Run {
+class Run final : private Rounds {
  public:
   /// Takes the arena's lock and checks the request.
   Run(Program& program, const RunRequest& request);
@@ -31,7 +29,8 @@ class Run {
     bool shared = false;
     bool checks = false;
     bool writes = false;
-    std::int64_t grain = 1;  // tasks claimed at a time
+    std::int64_t grain = 1;   // tasks of a chunk
+    std::int64_t chunks = 1;  // claimed one at a time
   };
 
   /// Copies this step's rows of one feed into the arena.
@@ -50,7 +49,9 @@ class Run {
   void begin_step();
   bool faulty() const;
   void end_step();
-  void work(int worker, int workers);
+  char* scratch(int worker) const { return scratch_ + static_cast<std::size_t>(worker) * program_.scratch_; }
+  std::int64_t next(int worker) override;
+  void chunk(int worker, std::int64_t i) override;
 
   Program& program_;
   const RunRequest& request_;
@@ -63,10 +64,11 @@ class Run {
   std::vector<std::size_t> direct_;          // feeds read where they lie
   std::vector<Program::BoundPhase> phases_;  // gathering, then the program's
   std::vector<Group> groups_;
-  std::deque<std::atomic<std::int64_t>> next_task_;  // by group
-  Barrier barrier_;
+  std::size_t group_ = 0;  // this and what follows is written by next(), which one worker at a time is in
+  bool team_ = false;      // shared groups are
+  bool open_ = false;      // the present group is being shared
   std::int64_t step_ = 0;
-  bool stop_ = false;  // written by worker 0 between barriers
+  bool stop_ = false;
   bool fault_ = false;
   bool abandoned_ = false;  // the step in progress was given up after an interrupt
   double step_cost_ = 0;    // nanoseconds on one worker, estimated

@@ -105,7 +105,6 @@ std::string Times::table(double clock) const {
                   row.workers, static_cast<long long>(phase.tasks));
     out += concat(phase.name, " ", phase.type, phase.layer.empty() ? "" : "  // " + phase.layer, "\n");
   }
-  rest("barriers after serial steps", barriers_);
   rest("results, copies, next step's rows", end_);
   return out;
 }
@@ -113,7 +112,7 @@ std::string Times::table(double clock) const {
 void Times::forget() {
   std::fill(rows_.begin(), rows_.end(), Row{});
   steps_ = 0;
-  total_ = end_ = barriers_ = 0;
+  total_ = end_ = 0;
 }
 
 }  // namespace nabi

@@ -21,8 +21,8 @@ struct TimedPhase {
   double flops = 0;  // multiplications and additions; 0: not counted
 };
 
-/// The times of one program. Worker 0 writes while the program's arena is locked; the tables of all programs are
-/// printed to standard error when the process ends, or by Times::text().
+/// The times of one program. One worker at a time writes, while the program's arena is locked; the tables of all
+/// programs are printed to standard error when the process ends, or by Times::text().
 class Times {
  public:
   /// Makes one that the listing knows.
@@ -40,8 +40,8 @@ class Times {
     workers_ = std::max(workers_, workers);
   }
 
-  /// Worker 0 has found no more tasks of phase i; what follows until done(i) is waiting.
-  void worked(std::size_t i) { row(i).waited -= since(Clock::now(), last_); }
+  /// Worker 0 has done some of a shared phase; what follows until done() is waiting, unless it does more.
+  void worked() { worked_ = Clock::now(); }
 
   /// Phase i has ended, run by so many workers.
   void done(std::size_t i, int workers) {
@@ -49,21 +49,19 @@ class Times {
     Row& found = row(i);
     const double taken = since(now, last_);
     found.sum += taken;
-    if (workers > 1) found.waited += taken;
+    if (workers > 1) found.waited += since(now, std::max(last_, worked_));
     found.recent[static_cast<std::size_t>(found.count++) % kRecent] = static_cast<float>(taken);
     found.workers = workers;
     last_ = now;
   }
 
-  /// What came after the last phase of a group: writing back at the end of a step, or a barrier.
-  void rest(bool end) {
+  /// What came after the last phase: writing back.
+  void end_step() {
     const Clock::time_point now = Clock::now();
-    (end ? end_ : barriers_) += since(now, last_);
+    end_ += since(now, last_);
+    total_ += since(now, step_);
     last_ = now;
-    if (end) {
-      total_ += since(now, step_);
-      ++steps_;
-    }
+    ++steps_;
   }
 
  private:
@@ -97,9 +95,9 @@ class Times {
   std::int64_t steps_ = 0;
   double total_ = 0;  // seconds
   double end_ = 0;
-  double barriers_ = 0;
   Clock::time_point last_;
   Clock::time_point step_;
+  Clock::time_point worked_;
 };
 
 }  // namespace nabi
