@@ -127,3 +127,21 @@ def test_gradient_at_kinks(op: str) -> None:
         expected = row.reference_gradient(*arrays, g=upstream, **attrs)
     for x, y in zip(got, expected, strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("length", [1, 3, 10, 11])
+@pytest.mark.parametrize("rows", [2, 15, 16, 17, 100])
+def test_short_rows(rows: int, length: int) -> None:
+    """Rows of a few elements are reduced sixteen at once: none may see its neighbour, its NaN or its tie."""
+    x = np.random.default_rng(rows).integers(-3, 3, (rows, length)).astype(np.float32)
+    x[1::5, -1] = np.nan
+    x[::7] = -np.inf
+    for op, attrs, expected in (
+        ("argmax", {"axis": 1}, x.argmax(1)),
+        ("argmin", {"axis": 1}, x.argmin(1)),
+        ("reduce_max", {"axes": [1]}, x.max(1)),
+        ("reduce_min", {"axes": [1]}, x.min(1)),
+        ("reduce_sum", {"axes": [1]}, x.sum(1)),
+    ):
+        (got,) = check.everywhere(check.op_build(op, attrs), [x])
+        np.testing.assert_array_equal(got, expected)

@@ -260,6 +260,8 @@ void lower_gather(Lowering& low) {
   low.phase(low.kernels.layout_gather, p, chunks(p.rows, p.per_task), 0, cost);
 }
 
+constexpr std::int64_t kScatterRowBytes = 64;
+
 Kernel scatter_kernel(const KernelTable& kernels, DType dtype) {
   switch (dtype) {
     case DType::f32:
@@ -285,7 +287,9 @@ void lower_scatter_add(Lowering& low) {
   if (p.outer * p.dim == 0) return;
   const double size = element_size(low.output());
   const double moved = size * static_cast<double>(p.inner) * static_cast<double>(p.dim + 2 * p.count);
-  const auto wanted = std::min<std::int64_t>(kScatterParts, static_cast<std::int64_t>(moved / kTaskBytes));
+  // Rows of a few bytes are added as fast as their indices are sorted, so sharing them gains nothing.
+  const bool narrow = p.inner * element_size(low.output()) < kScatterRowBytes;
+  const auto wanted = narrow ? 1 : std::min<std::int64_t>(kScatterParts, static_cast<std::int64_t>(moved / kTaskBytes));
   while (chunks(p.dim, std::int64_t{1} << p.shift) > std::max<std::int64_t>(1, wanted)) ++p.shift;
   p.parts = chunks(p.dim, std::int64_t{1} << p.shift);
   if (p.parts > 1) {

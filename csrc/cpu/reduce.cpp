@@ -165,11 +165,41 @@ NABI_INLINE void each_unit(const ReduceParams& p, int64_t first, int64_t end, F 
   }
 }
 
+/// Sixteen short rows as columns, so that a row is a lane.
+struct ShortRows {
+  static constexpr int64_t kMost = 10;
+  alignas(64) float at[kMost * kLanes] = {};
+
+  NABI_INLINE void set(int lane, const float* row, int64_t length) {
+    for (int64_t i = 0; i < length; ++i) at[i * kLanes + lane] = row[i];
+  }
+  NABI_INLINE Vec column(int64_t i) const { return load(at + i * kLanes); }
+};
+
+/// Reduces rows of a few elements, sixteen rows at once.
+template <class Op>
+NABI_INLINE void reduce_short(const ReduceParams& p, const float* x, float* out, int64_t first, int64_t end,
+                              float divisor) {
+  const Op op;
+  Odometer at(p.kept, first);
+  for (int64_t u = first; u < end; u += kLanes) {
+    const int rows = static_cast<int>(end - u < kLanes ? end - u : kLanes);
+    ShortRows columns;
+    for (int r = 0; r < rows; ++r, at.next()) columns.set(r, x + at.offset, p.length);
+    Vec y = op.start();
+    for (int64_t i = 0; i < p.length; ++i) y = op.take(y, columns.column(i));
+    store(out + u, divisor != 1 ? y / splat(divisor) : y, rows);
+  }
+}
+
 template <class Op>
 void reduce(const ReduceParams& p, const float* x, float* out, int64_t chunk, int64_t first, int64_t end) {
   const Range range(p, chunk);
   const bool final = p.chunks == 1 && p.divisor != 1;
   const float divisor = static_cast<float>(p.divisor);
+  if (p.inner == 1 && p.line_count == 1 && p.chunks == 1 && p.units > 1 && p.length <= ShortRows::kMost) {
+    return reduce_short<Op>(p, x, out, first, end, divisor);
+  }
   if (p.inner == 1) {
     Odometer at(p.kept, first);
     for (int64_t u = first; u < end; ++u, at.next()) {
@@ -331,6 +361,15 @@ void arg_f32(const Args& args, int64_t first, int64_t last, char*) {
   const float* x = reinterpret_cast<const float*>(args.ptr[0]);
   int32_t* out = reinterpret_cast<int32_t*>(args.ptr[1]);
   const int64_t stop = last * p.per_task < p.outer ? last * p.per_task : p.outer;
+  if (p.inner == 1 && p.outer > 1 && p.length <= ShortRows::kMost) {
+    for (int64_t o = first * p.per_task; o < stop; o += kLanes) {
+      const int rows = static_cast<int>(stop - o < kLanes ? stop - o : kLanes);
+      ShortRows columns;
+      for (int r = 0; r < rows; ++r) columns.set(r, x + (o + r) * p.length, p.length);
+      (p.smallest ? arg_columns<true> : arg_columns<false>)(columns.at, p.length, kLanes, rows, out + o);
+    }
+    return;
+  }
   for (int64_t o = first * p.per_task; o < stop; ++o) {
     if (p.inner == 1) {
       out[o] = p.smallest ? arg_row<Min>(x + o * p.length, p.length) : arg_row<Max>(x + o * p.length, p.length);
