@@ -249,6 +249,32 @@ def test_structures_of_outputs():
     assert model.fit(X, [one, one], sample_weight=np.ones(20), verbose=0).history["loss"][0] > 0
 
 
+def test_losses_by_output():
+    """As in Keras: a list of outputs wants a loss for each; a dict of outputs does not; weights go with the losses."""
+    x = layers.Input(shape=(4,))
+    a, b = layers.Dense(3, name="a")(x), layers.Dense(3, name="b")(x)
+    listed, named = Model(x, [a, b]), Model(x, {"a": a, "b": b})
+    weights = listed.get_weights()
+    listed.compile("sgd", {"a": "mse"})
+    with pytest.raises(ValueError, match=r"^Expected keys \['a', 'b'\] in loss dict, but found loss.keys\(\)=\['a'\]"):
+        listed.fit(X, [Y, Y], verbose=0)
+    for model, y in ((listed, [Y, Y]), (named, {"a": Y, "b": Y})):
+        model.compile("sgd", {"a": "mse", "b": "mae"}, loss_weights={"a": 2.0})
+        message = "^`loss_weights` must match the number of losses, got 2 losses and 1 weights.$"
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, y, verbose=0)
+        with pytest.raises(ValueError, match="Invalid `metrics`.*matching the output names of the model"):
+            model.compile("sgd", {"a": "mse", "b": "mae"}, metrics={"c": ["mae"]})
+            model.fit(X, y, verbose=0)
+    for one, other in zip(weights, listed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    named.compile("sgd", {"a": "mse"})
+    assert list(named.evaluate(X, {"a": Y, "b": Y}, verbose=0, return_dict=True)) == ["loss"]
+    listed.compile("sgd", {"a": "mse", "b": "mae"}, loss_weights={"b": 0.5, "a": 2.0})
+    logs = listed.train_on_batch(X, [Y, Y], return_dict=True)
+    assert logs["loss"] == pytest.approx(2 * logs["a_loss"] + 0.5 * logs["b_loss"])
+
+
 def test_failure_in_call(model):
     class Net(Model):
         def __init__(self):

@@ -670,6 +670,11 @@ def test_q_out_of_range():
             losses.CategoricalGeneralizedCrossEntropy(q=q)
 
 
+def test_generalized_cross_entropy_wants_labels():
+    with pytest.raises(ValueError, match=r"requires `y_true` to hold class numbers.*y_true.shape=\(4, 3\)"):
+        losses.categorical_generalized_cross_entropy(np.zeros((4, 3)), np.full((4, 3), 1 / 3), q=0.5)
+
+
 def test_base_class_has_no_call():
     with pytest.raises(NotImplementedError, match="Loss 'Loss' must override `call"):
         losses.Loss()(1.0, 2.0)

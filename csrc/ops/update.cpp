@@ -30,6 +30,9 @@ void update_type(const TypeArgs& args) {
                    ": requires a float32 learning rate or one of the variable's dtype, got ", name_of(rate.dtype));
 }
 
+/// No gradient passes a step: what is computed later takes the new weights as they are, as after an assignment.
+void update_gradient(const GradArgs&) {}
+
 }  // namespace
 
 void register_update(std::vector<OpDef>& table) {
@@ -38,7 +41,8 @@ void register_update(std::vector<OpDef>& table) {
     std::vector<int> in_place{0};
     for (int slot = 0; slot < slots; ++slot) in_place.push_back(2 + slot);
     attrs.push_back({"l2", 0.0});  // this share of the variable joins its gradient
-    table.push_back({name, "update", 3 + slots, -1, kUpdate, std::move(attrs), update_type, nullptr, in_place});
+    table.push_back({name, "update", 3 + slots, -1, kUpdate, std::move(attrs), update_type, update_gradient,
+                     in_place});
   };
   row("sgd_update", 0, {});
   row("sgd_momentum_update", 1, {number("momentum"), {"nesterov", false}});

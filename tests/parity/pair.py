@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 REASON = "compares with real Keras: pip install 'keras>=3.15,<3.16' jax h5py"
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    pytest.importorskip("jax", reason=REASON)
+    pytest.importorskip(os.environ.get("KERAS_BACKEND", "jax"), reason=REASON)
     pytest.importorskip("h5py", reason=REASON)
     keras = pytest.importorskip("keras", reason=REASON)
 

@@ -326,9 +326,17 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
         y_true: class numbers from 0, the shape of `y_pred` without its last axis.
         q: in (0, 1).
 
+    Raises:
+        ValueError: targets with as many axes as the probabilities: they are not one-hot.
+
     Source: Zhang and Sabuncu 2018, arXiv:1805.07836.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if len(y_true.shape) >= len(y_pred.shape) and y_true.shape[-1] != 1:
+        raise ValueError(
+            "categorical_generalized_cross_entropy: requires `y_true` to hold class numbers, of the shape of `y_pred` "
+            f"without its last axis. Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+        )
     one_hot = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
     return (1.0 - ops.power(ops.sum(y_pred * one_hot, axis=-1), q)) / q
 

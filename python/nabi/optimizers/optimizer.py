@@ -333,7 +333,8 @@ class Optimizer:
             self._check_variables_are_known(variables)
         grads, variables = self._filter_empty_gradients(grads, variables)
         if current_trace() is not None:
-            self._apply(grads, variables)
+            # A later loss of the same step takes the new weights as they are, not as a function of what made them.
+            self._apply([ops.stop_gradient(g) for g in grads], variables)
         else:
             self._apply_eagerly(grads, variables)
 

@@ -170,17 +170,19 @@ class CompileLoss:
         self._parts: list[tuple[int, Any, float | None]] = []  # output number, loss, factor
         self._names: list[str] = []
 
-    def build(self, y_true: list[Any], y_pred: list[Any], names: list[str]) -> None:
-        """Finds the loss of each output. Targets and predictions are flat, with shapes."""
+    def build(self, y_true: list[Any], y_pred: list[Any], names: list[str], by_name: bool = False) -> None:
+        """Finds the loss of each output. Targets and predictions are flat, with shapes.
+
+        With `by_name` the model gives its outputs as a dict; a dict of losses may then leave some out.
+        """
         count = len(y_pred)
         loss, weights = self._loss, self._weights
         entries: list[tuple[int, Any]]
         if isinstance(loss, Mapping):
             unknown = [key for key in loss if key not in names]
-            if unknown:
+            if unknown or (not by_name and len(loss) != count):
                 raise ValueError(f"Expected keys {names} in loss dict, but found loss.keys()={list(loss.keys())}")
             entries = [(i, loss[name]) for i, name in enumerate(names) if name in loss]
-            weights = [weights.get(name) for name in names if name in loss] if isinstance(weights, Mapping) else weights
         elif isinstance(loss, (list, tuple)):
             flat = tree.flatten(loss)
             if count == 1:
@@ -193,8 +195,8 @@ class CompileLoss:
                 )
         else:
             entries = [(i, loss) for i in range(count)]
-        if isinstance(weights, Mapping):
-            weights = [weights.get(names[i]) for i, _ in entries]
+        if isinstance(weights, Mapping) and all(names[i] in weights for i, _ in entries):
+            weights = [weights[names[i]] for i, _ in entries]
         flat_weights: list[Any] = [None] * len(entries) if weights is None else tree.flatten(weights)
         if len(flat_weights) != len(entries):
             raise ValueError(
@@ -224,7 +226,7 @@ class CompileLoss:
         if isinstance(sample_weight, _NESTED):
             flat_weight = align(sample_weight, y_pred, names, "sample_weight")
         if not self.built:
-            self.build(flat_true, flat_pred, names)
+            self.build(flat_true, flat_pred, names, by_name=isinstance(y_pred, Mapping))
         total: Any = None
         for number, (i, loss, weight) in enumerate(self._parts):
             if flat_true[i] is None:

@@ -145,7 +145,7 @@ def trace_step(model: Any, mode: str, feeds: Feeds, rows: int, arena: _core.Aren
 
 
 def _extra_logs(model: Any, logs: Any) -> dict[str, Tensor]:
-    """Results of a user's own step that cannot be read from the model's metrics afterwards."""
+    """Results of a user's own step, unless they are the model's metrics, which are read afterwards."""
     if not isinstance(logs, dict):
         return {}
     flat: dict[str, Any] = {}
@@ -154,6 +154,6 @@ def _extra_logs(model: Any, logs: Any) -> dict[str, Tensor]:
     known: set[str] = set()
     for metric in model.metrics:
         known.update(name for name, _ in metric.named()) if hasattr(metric, "named") else known.add(metric.name)
-    if set(flat) <= known:
+    if set(flat) == known:
         return {}
     return {name: ops.convert_to_tensor(value) for name, value in flat.items()}
