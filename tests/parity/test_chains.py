@@ -115,13 +115,16 @@ def test_random_trainings(case: Case) -> None:
     compare(case)
 
 
+def _classes(room: str) -> set[str]:
+    ours, theirs = getattr(nabi, room), getattr(keras, room)
+    return {name for name in dir(theirs) if isinstance(getattr(theirs, name), type) and hasattr(ours, name)}
+
+
 def test_every_loss_and_optimizer_can_be_drawn() -> None:
     """Losses that take other data (CTC, Circle) are compared elsewhere."""
     drawn = {name for entries in LOSSES.values() for name, _ in entries}
-    there = {name for name in dir(nabi.losses) if isinstance(getattr(nabi.losses, name), type)}
-    assert there - drawn == {"CTC", "Circle", "Loss"}
-    there = {name for name in dir(nabi.optimizers) if isinstance(getattr(nabi.optimizers, name), type)}
-    assert {name for name in there if hasattr(keras.optimizers, name)} - set(OPTIMIZERS) <= {
+    assert _classes("losses") - drawn == {"CTC", "Circle", "Loss"}
+    assert _classes("optimizers") - set(OPTIMIZERS) <= {
         "Optimizer",
         "LossScaleOptimizer",
         "MultiOptimizer",
