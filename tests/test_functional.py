@@ -143,6 +143,26 @@ def test_several_outputs():
         assert list(model.fit(x, [value, kind], verbose=0).history) == ["loss"]
 
 
+def test_outputs_in_structures_within_structures():
+    x = layers.Input(shape=(4,))
+    a, b, c = (layers.Dense(n, name=name)(x) for n, name in ((2, "a"), (1, "b"), (3, "c")))
+    data, ya, yb, yc = numbers(10, 4), numbers(10, 2), numbers(10, 1), numbers(10, 3)
+    model = Model(x, {"p": [a, b], "q": c})
+    weights = {"p": [2.0, 1.0], "q": 0.5}
+    metrics = {"p": [["mae"], None], "q": ["mse"]}
+    model.compile("sgd", {"p": ["mse", "mae"], "q": "mse"}, loss_weights=weights, metrics=metrics)
+    logs = model.train_on_batch(data, {"p": [ya, yb], "q": yc}, return_dict=True)
+    assert sorted(logs) == ["a_mae", "c_mse", "loss", "p/a_loss", "p/b_loss", "q_loss"]
+    assert logs["loss"] == pytest.approx(2 * logs["p/a_loss"] + logs["p/b_loss"] + 0.5 * logs["q_loss"], rel=1e-5)
+    assert logs["q_loss"] == pytest.approx(logs["c_mse"], rel=1e-5)
+    model = Model(x, [[a, b], c])
+    model.compile("sgd", [["mse", "mae"], "mse"])
+    assert "0/a_loss" in model.train_on_batch(data, [[ya, yb], yc], return_dict=True)
+    model.compile("sgd", "mse", metrics=[["mae"], ["mae"], ["mae"]])
+    with pytest.raises(ValueError, match="Invalid `metrics`"):
+        model.fit(data, [[ya, yb], yc], verbose=0)
+
+
 def test_outputs_as_a_dict():
     x = layers.Input(shape=(4,))
     model = Model(x, {"one": layers.Dense(1)(x), "two": layers.Dense(2)(x)})

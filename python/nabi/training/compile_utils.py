@@ -116,6 +116,31 @@ def output_keys(y_pred: Any, output_names: Sequence[str] | None) -> list[str]:
     return [f"output_{i}" for i in range(count)]
 
 
+def _loss_names(y_pred: Any, names: Sequence[str]) -> list[str]:
+    """What the means of the outputs' losses begin with: the path to the output, by keys, its own name for a place."""
+    if not _is_deep(y_pred):
+        return list(names)
+    paths = [path for path, _ in tree.flatten_with_path(y_pred)]
+    named = [(*path[:-1], name) if isinstance(path[-1], int) else path for path, name in zip(paths, names, strict=True)]
+    return ["/".join(str(part) for part in path) for path in named]
+
+
+def _is_deep(y_pred: Any) -> bool:
+    return any(len(path) > 1 for path, _ in tree.flatten_with_path(y_pred))
+
+
+def _by_structure(entries: Any, y_pred: Any) -> list[Any] | None:
+    """What stands in `entries` for each output, if outputs and entries are structures within structures of one form."""
+    if not tree.is_nested(entries) or not _is_deep(y_pred):
+        return None
+    found: list[Any] = []
+    try:
+        tree.map_structure_up_to(tree.lists_to_tuples(y_pred), found.append, tree.lists_to_tuples(entries))
+    except ValueError:
+        return None
+    return found
+
+
 def align(y: Any, y_pred: Any, names: Sequence[str], argument: str) -> list[Any]:
     """The entry of `y` for each output, in the order of `tree.flatten(y_pred)`.
 
@@ -170,17 +195,20 @@ class CompileLoss:
         self._parts: list[tuple[int, Any, float | None]] = []  # output number, loss, factor
         self._names: list[str] = []
 
-    def build(self, y_true: list[Any], y_pred: list[Any], names: list[str], by_name: bool = False) -> None:
-        """Finds the loss of each output. Targets and predictions are flat, with shapes.
+    def build(self, y_true: list[Any], y_pred: list[Any], names: list[str], outputs: Any = None) -> None:
+        """Finds the loss of each output. Targets and predictions are flat, with shapes; `outputs` is what they lie in.
 
-        With `by_name` the model gives its outputs as a dict; a dict of losses may then leave some out.
+        A dict of losses may leave some out where the outputs are a dict too.
         """
         count = len(y_pred)
         loss, weights = self._loss, self._weights
         entries: list[tuple[int, Any]]
-        if isinstance(loss, Mapping):
+        structured = _by_structure(loss, outputs)
+        if structured is not None:
+            entries = list(enumerate(structured))
+        elif isinstance(loss, Mapping):
             unknown = [key for key in loss if key not in names]
-            if unknown or (not by_name and len(loss) != count):
+            if unknown or (not isinstance(outputs, Mapping) and len(loss) != count):
                 raise ValueError(f"Expected keys {names} in loss dict, but found loss.keys()={list(loss.keys())}")
             entries = [(i, loss[name]) for i, name in enumerate(names) if name in loss]
         elif isinstance(loss, (list, tuple)):
@@ -195,7 +223,10 @@ class CompileLoss:
                 )
         else:
             entries = [(i, loss) for i in range(count)]
-        if isinstance(weights, Mapping) and all(names[i] in weights for i, _ in entries):
+        structured = _by_structure(weights, outputs)
+        if structured is not None:
+            weights = [structured[i] for i, _ in entries]
+        elif isinstance(weights, Mapping) and all(names[i] in weights for i, _ in entries):
             weights = [weights[names[i]] for i, _ in entries]
         flat_weights: list[Any] = [None] * len(entries) if weights is None else tree.flatten(weights)
         if len(flat_weights) != len(entries):
@@ -211,8 +242,9 @@ class CompileLoss:
         several = len(parts) > 1
         self.metrics = []
         if several:
+            labels = _loss_names(outputs, names)
             for i, part, _ in parts:
-                self.metrics.append(metrics_module.Mean(name=f"{names[i] if count > 1 else part.name}_loss"))
+                self.metrics.append(metrics_module.Mean(name=f"{labels[i] if count > 1 else part.name}_loss"))
         self._parts = parts
         self._names = names
         self.built = True
@@ -226,7 +258,7 @@ class CompileLoss:
         if isinstance(sample_weight, _NESTED):
             flat_weight = align(sample_weight, y_pred, names, "sample_weight")
         if not self.built:
-            self.build(flat_true, flat_pred, names, by_name=isinstance(y_pred, Mapping))
+            self.build(flat_true, flat_pred, names, y_pred)
         total: Any = None
         for number, (i, loss, weight) in enumerate(self._parts):
             if flat_true[i] is None:
@@ -295,24 +327,29 @@ class CompileMetrics:
         """State of the metrics."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def build(self, y_true: list[Any], y_pred: list[Any], names: list[str]) -> None:
-        """Creates the metrics of each output. Targets and predictions are flat, with shapes."""
-        plain = self._build_set("metrics", y_true, y_pred, names)
-        self._weighted = self._build_set("weighted_metrics", y_true, y_pred, names)
+    def build(self, y_true: list[Any], y_pred: list[Any], names: list[str], outputs: Any = None) -> None:
+        """Creates the metrics of each output. Targets and predictions are flat; `outputs` is what they lie in."""
+        plain = self._build_set("metrics", y_true, y_pred, names, outputs)
+        self._weighted = self._build_set("weighted_metrics", y_true, y_pred, names, outputs)
         self._plain = plain
         self._prefixes = [f"{name}_" for name in names] if len(names) > 1 else [""]
         self.built = True
 
-    def _build_set(self, argument: str, y_true: list[Any], y_pred: list[Any], names: list[str]) -> list[list[Any]]:
+    def _build_set(
+        self, argument: str, y_true: list[Any], y_pred: list[Any], names: list[str], outputs: Any
+    ) -> list[list[Any]]:
         given = self._user[argument]
         if not given:
             return [[] for _ in names]
         per_output: list[Any]
+        structured, deep = _by_structure(given, outputs), _is_deep(outputs)
         if len(names) == 1:
             per_output = [tree.flatten(given)]
-        elif isinstance(given, Mapping) and set(given) <= set(names):
+        elif structured is not None:
+            per_output = structured
+        elif not deep and isinstance(given, Mapping) and set(given) <= set(names):
             per_output = [given.get(name) for name in names]
-        elif isinstance(given, (list, tuple)) and len(given) == len(names):
+        elif not deep and isinstance(given, (list, tuple)) and len(given) == len(names):
             per_output = list(given)
         else:
             raise ValueError(
@@ -327,7 +364,7 @@ class CompileMetrics:
         flat_pred = tree.flatten(y_pred)
         flat_true = align(y_true, y_pred, names, "y")
         if not self.built:
-            self.build(flat_true, flat_pred, names)
+            self.build(flat_true, flat_pred, names, y_pred)
         weights = [sample_weight] * len(names)
         if isinstance(sample_weight, _NESTED):
             weights = align(sample_weight, y_pred, names, "sample_weight")
