@@ -41,8 +41,7 @@ void register_update(std::vector<OpDef>& table) {
     std::vector<int> in_place{0};
     for (int slot = 0; slot < slots; ++slot) in_place.push_back(2 + slot);
     attrs.push_back({"l2", 0.0});  // this share of the variable joins its gradient
-    table.push_back({name, "update", 3 + slots, -1, kUpdate, std::move(attrs), update_type, update_gradient,
-                     in_place});
+    table.push_back({name, "update", 3 + slots, -1, kUpdate, std::move(attrs), update_type, update_gradient, in_place});
   };
   row("sgd_update", 0, {});
   row("sgd_momentum_update", 1, {number("momentum"), {"nesterov", false}});
