@@ -12,6 +12,7 @@ import pytest
 import nabi
 from nabi import Model, Sequential, _core, layers, ops
 from nabi.trace import Trace
+from nabi.utils import unpack_x_y_sample_weight
 from parity.own import own_model, parts
 
 Array = np.ndarray[Any, Any]
@@ -96,7 +97,7 @@ class _Gan(Model):  # type: ignore[misc]
         return self.maker(x)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        noise, real = data[:2]
+        noise, real, _ = unpack_x_y_sample_weight(data)
         cross = nabi.losses.BinaryCrossentropy(from_logits=True)
         fake = self.maker(noise, training=True)
         scores = ops.concatenate([self.judge(real), self.judge(ops.stop_gradient(fake))], axis=0)
@@ -152,24 +153,24 @@ class _Steps(Sequential):  # type: ignore[misc]
     """The usual steps, written out."""
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        x, y = data[:2]
+        x, y, weights = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=True)
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=data[2])
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights)
         variables = self.trainable_variables
         self.optimizer.apply(ops.gradients(loss, variables), variables)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
-        return self.compute_metrics(x, y, y_pred, sample_weight=data[2])
+        return self.compute_metrics(x, y, y_pred, sample_weight=weights)
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        x, y = data[:2]
+        x, y, weights = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=data[2], training=False)
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=False)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
-        return self.compute_metrics(x, y, y_pred, sample_weight=data[2])
+        return self.compute_metrics(x, y, y_pred, sample_weight=weights)
 
     def predict_step(self, data: Any) -> Any:
         return self(data[0], training=False) * 2.0 - 1.0
