@@ -110,14 +110,18 @@ py::array new_array(const Type& type, py::handle kind) {
 }
 
 void check_array(const py::array& array, const Type& type, std::size_t from, const char* what) {
-  check<TypeError>(array.dtype().is(numpy_dtype(type.dtype)) || array.dtype().equal(numpy_dtype(type.dtype)), what,
-                   ": requires dtype ", name_of(type.dtype), ", got ", std::string(py::str(array.dtype())));
-  Shape shape(array.shape(), array.shape() + array.ndim());
-  const bool fits = shape.size() == type.shape.size() &&
-                    std::equal(shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())), shape.end(),
-                               type.shape.begin() + static_cast<std::ptrdiff_t>(std::min(from, shape.size())));
-  check(fits, what, ": requires shape ", to_string(type.shape), from == 0 ? "" : " behind the first axis", ", got ",
-        to_string(shape));
+  const py::dtype wanted = numpy_dtype(type.dtype);
+  if (!array.dtype().is(wanted) && !array.dtype().equal(wanted)) {
+    throw TypeError(
+        concat(what, ": requires dtype ", name_of(type.dtype), ", got ", std::string(py::str(array.dtype()))));
+  }
+  const Shape shape(array.shape(), array.shape() + array.ndim());
+  const auto skipped = static_cast<std::ptrdiff_t>(std::min(from, shape.size()));
+  if (shape.size() != type.shape.size() ||
+      !std::equal(shape.begin() + skipped, shape.end(), type.shape.begin() + skipped)) {
+    throw ValueError(concat(what, ": requires shape ", to_string(type.shape), from == 0 ? "" : " behind the first axis",
+                            ", got ", to_string(shape)));
+  }
   check((array.flags() & py::array::c_style) != 0, what, ": requires a C-contiguous array");
 }
 

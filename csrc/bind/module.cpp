@@ -108,8 +108,8 @@ py::list call(Program& program, const py::list& inputs, py::handle kind) {
 /// The quotient of two scalar variables in their own precision, as NumPy would give it; 0 over 0.
 double ratio(const Variable& total, const Variable& count) {
   const auto read = [](const Variable& variable) -> double {
-    check(variable.type().shape.empty() && is_float(variable.type().dtype), "ratio: requires float scalars, got ",
-          to_string(variable.type()));
+    if (!variable.type().shape.empty() || !is_float(variable.type().dtype))
+      throw ValueError(concat("ratio: requires float scalars, got ", to_string(variable.type())));
     return variable.type().dtype == DType::f32 ? *reinterpret_cast<const float*>(variable.data())
                                                : *reinterpret_cast<const double*>(variable.data());
   };

@@ -170,11 +170,13 @@ Gatherer::Gatherer(const Feed& feed, const Type& input)
       row_stride_(feed.strides.empty() ? 0 : feed.strides[0]),
       out_size_(nabi::size_of(input.dtype)),
       copy_(pick(feed.element, input.dtype)) {
-  check(feed.shape.size() == input.shape.size() &&
-            std::equal(feed.shape.begin() + (feed.shape.empty() ? 0 : 1), feed.shape.end(),
-                       input.shape.begin() + (input.shape.empty() ? 0 : 1)),
-        "run: requires rows of shape ", to_string(input.shape), " behind the first axis, got an array of shape ",
-        to_string(feed.shape));
+  const bool fits = feed.shape.size() == input.shape.size() &&
+                    std::equal(feed.shape.begin() + (feed.shape.empty() ? 0 : 1), feed.shape.end(),
+                               input.shape.begin() + (input.shape.empty() ? 0 : 1));
+  if (!fits) {  // the message takes longer to word than a small step
+    throw ValueError(concat("run: requires rows of shape ", to_string(input.shape),
+                            " behind the first axis, got an array of shape ", to_string(feed.shape)));
+  }
   // The longest run of equally spaced elements from the last axis inwards; the axes before it are walked.
   std::size_t axis = feed.shape.size();
   run_stride_ = element_size(feed.element);

@@ -84,8 +84,12 @@ class Metric:
 
     def reset_state(self) -> None:
         """Set all state to zero."""
+        traced = current_trace() is not None
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))
+            if traced:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+            else:
+                variable._core.clear()
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """The state that `update_state` makes of the state `metric_variables`; the metric's own stays.
