@@ -29,7 +29,7 @@ FLOORS = {
 # Python rooms, lowest first: a module imports from its own floor or from below.
 PYTHON_FLOORS = [
     {"_core", "_version"},
-    {"checks", "config", "dtypes", "names", "tree"},
+    {"checks", "config", "dtypes", "hooks", "names", "tree"},
     {"trace"},
     {"objects", "dtype_policies", "mixed_precision"},
     {"ops", "random"},
@@ -38,6 +38,7 @@ PYTHON_FLOORS = [
     {"losses", "metrics", "optimizers"},
     {"saving", "callbacks", "training", "models", "utils"},
     {"datasets", "backend"},
+    {"legacy"},
     {"cli", "demo", "benchmark"},
 ]
 

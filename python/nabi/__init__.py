@@ -51,6 +51,7 @@ _NAMES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "trace",
+    "install_as_keras": "legacy",
     "name_scope": "names",
 }
 
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from nabi.dtype_policies import DTypePolicy, FloatDTypePolicy
     from nabi.initializers import Initializer
     from nabi.layers import Input, InputSpec, Layer
+    from nabi.legacy import install_as_keras
     from nabi.losses import Loss
     from nabi.metrics import Metric
     from nabi.models import Model, Sequential
@@ -115,6 +117,7 @@ __all__ = [
     "datasets",
     "dtype_policies",
     "initializers",
+    "install_as_keras",
     "layers",
     "losses",
     "metrics",

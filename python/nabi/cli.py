@@ -50,6 +50,14 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--threads", type=numbers, default=[], help="such as 1,2 (default: 1 and as many as there are)")
     bench.add_argument("--seconds", type=float, default=0.1, help="spent on a case (default: %(default)s)")
     bench.add_argument("--json", default=None, help="also write the figures to this file")
+    run = commands.add_parser(
+        "run",
+        help="run a Keras program, of any year, on Nabi",
+        description="Runs a Python program in which `keras` and "
+        "`tensorflow.keras` are Nabi and the spellings of Keras 1 and 2 mean what they meant.",
+    )
+    run.add_argument("script", help="the program")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     commands.add_parser("info", help="print version, instruction set, threads, devices and build flags")
     return out
 
@@ -97,6 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if args.command == "bench":
         return bench(args)
+    if args.command == "run":
+        from nabi.legacy.running import run_script
+
+        return run_script(args.script, args.arguments)
     from nabi import demo
 
     try:

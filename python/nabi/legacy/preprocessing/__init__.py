@@ -1,0 +1,1 @@
+"""`keras.preprocessing` as it was: text, sequences, images."""
