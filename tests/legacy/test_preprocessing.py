@@ -114,6 +114,7 @@ def test_scikit_learn_wrappers():
     from keras.wrappers.scikit_learn import KerasClassifier, KerasRegressor
     from sklearn.model_selection import GridSearchCV, cross_val_score
 
+    nabi.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 90)
     x = (np.eye(3)[y] * 3 + rng.normal(size=(90, 3)) * 0.1).astype("float32")
@@ -124,7 +125,7 @@ def test_scikit_learn_wrappers():
         model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    estimator = KerasClassifier(build_fn=build, nb_epoch=30, batch_size=8, verbose=0)
+    estimator = KerasClassifier(build_fn=build, nb_epoch=60, batch_size=8, verbose=0)
     assert cross_val_score(estimator, x, names, cv=3).mean() > 0.9
     search = GridSearchCV(estimator, {"units": [4, 8], "optimizer": ["adam", "rmsprop"]}, cv=2).fit(x, names)
     assert search.best_score_ > 0.9
