@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -25,3 +26,11 @@ def _core_settings() -> Iterator[None]:
     _core.set_isa(None)
     _core.set_num_threads(None)
     _core.force_sharing(False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interrupts() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, as at a terminal: a shell starts background jobs with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -28,7 +28,7 @@ def before(cls: type, name: str, translator: Translator) -> None:
     function = getattr(cls, name)
 
     @functools.wraps(function)
-    def translated(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def translated(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = translator(self, args, kwargs)
         return function(self, *args, **kwargs)
 
@@ -40,7 +40,7 @@ def around(cls: type, name: str, wrapper: Callable[..., Any]) -> None:
     function = getattr(cls, name)
 
     @functools.wraps(function)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapped(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return wrapper(function, self, *args, **kwargs)
 
     replace(cls, name, wrapped)

@@ -339,3 +339,44 @@ def test_nabi_alone_is_strictly_keras_3():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "strict\n"
+
+
+def test_models_come_back_compiled(tmp_path):
+    from keras.layers import Dense, Lambda
+    from keras.models import Sequential, load_model
+
+    x, y = blobs()
+    model = Sequential([Dense(3, input_dim=3), Lambda(function=lambda v: v * 2.0)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.fit(x, np.eye(3)[y], verbose=0)
+    for name in ("m.hdf5", "m.h5", "m"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.save(str(tmp_path / name))
+            again = load_model(str(tmp_path / (name if "." in name else "m.keras")), safe_mode=False)
+        np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+        assert again.compiled
+    model.save_weights(str(tmp_path / "w.hdf5"))
+    kernel = model.get_weights()[0]
+    model.layers[0].set_weights([np.zeros((3, 3)), np.zeros(3)])
+    model.load_weights(str(tmp_path / "w.hdf5"))
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+
+
+def test_checkpoints_by_their_old_names(tmp_path, capsys):
+    from keras.callbacks import ModelCheckpoint
+
+    x, y = blobs()
+    model = classifier()
+    paths = [str(tmp_path / name) for name in ("best.hdf5", "best.h5", "weights.{epoch:02d}-{val_acc:.2f}.hdf5")]
+    saves = [ModelCheckpoint(filepath=paths[0], verbose=1, save_best_only=True), ModelCheckpoint(paths[1], "val_acc")]
+    saves += [ModelCheckpoint(paths[2], save_weights_only=True, monitor="val_acc", mode="max")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(x, np.eye(3)[y], epochs=2, verbose=0, validation_split=0.25, callbacks=saves)
+    assert "val_loss improved from None to" in capsys.readouterr().out
+    model.load_weights(paths[0])
+    model.load_weights(paths[1])
+    written = sorted(p.name for p in tmp_path.iterdir())
+    assert len(written) == 4
+    model.load_weights(str(tmp_path / [n for n in written if n.startswith("weights.02")][0]))

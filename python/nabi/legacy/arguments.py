@@ -57,7 +57,7 @@ def install() -> None:
         cls: {n for base in cls.__mro__ for n in _parameters(base)} for cls in classes if issubclass(cls, layers.Layer)
     }
     for cls, known in found.items():
-        hooks.around(cls, "__init__", functools.partial(_construct, known=known, cls=cls))
+        hooks.around(cls, "__init__", functools.partial(_construct, cls, known))
     hooks.around(models.Sequential, "add", _add)
     hooks.replace(models.Model, "__new__", staticmethod(_new(models.Model.__new__)))
     hooks.before(models.Functional, "__init__", _model)
@@ -69,7 +69,7 @@ def _parameters(cls: type) -> tuple[str, ...]:
     return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount] if code else ()
 
 
-def _construct(function: Any, self: Any, *args: Any, known: set[str], cls: type, **kwargs: Any) -> None:
+def _construct(cls: type, known: set[str], function: Any, self: Any, /, *args: Any, **kwargs: Any) -> None:
     """A layer's constructor, its arguments translated."""
     args, kwargs = translated(cls, known, args, kwargs)
     weights = kwargs.pop("weights", None) if "weights" not in known else None
@@ -153,7 +153,7 @@ def _start_from(weights: Any, kwargs: dict[str, Any], known: set[str]) -> None:
         kwargs[name] = initializers.Constant(np.asarray(value))
 
 
-def _add(function: Any, self: Any, layer: Any, *args: Any, **kwargs: Any) -> Any:
+def _add(function: Any, self: Any, /, layer: Any, *args: Any, **kwargs: Any) -> Any:
     """`Sequential.add`: `batch_input_shape` of the first layer fixes the batch size."""
     shape = getattr(layer, "_batch_input_shape", None)
     if shape is not None and shape[0] is not None and not self._explicit_layers:

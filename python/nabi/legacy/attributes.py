@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from nabi import callbacks, hooks, layers
@@ -21,6 +22,7 @@ def install() -> None:
     hooks.before(callbacks.ReduceLROnPlateau, "__init__", _plateau)
     hooks.around(callbacks.ModelCheckpoint, "__init__", _checkpoint)
     hooks.around(callbacks.ModelCheckpoint, "on_epoch_end", _checkpoint_due)
+    hooks.around(callbacks.ModelCheckpoint, "_get_file_path", _checkpoint_path)
     hooks.around(callbacks.LearningRateScheduler, "on_epoch_begin", _schedule)
     for cls in (callbacks.EarlyStopping, callbacks.ReduceLROnPlateau, callbacks.ModelCheckpoint):
         hooks.around(cls, "_set_monitor_op", _direction)
@@ -78,8 +80,26 @@ def _plateau(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     return args, kwargs
 
 
-def _checkpoint(function: Any, self: Any, *args: Any, period: int = 1, **kwargs: Any) -> None:
-    function(self, *args, **kwargs)
+def _checkpoint(
+    function: Any,
+    self: Any,
+    /,
+    filepath: Any,
+    *args: Any,
+    period: int = 1,
+    save_weights_only: bool = False,
+    **kwargs: Any,
+) -> None:
+    """`.hdf5` and other names of old, and `period`."""
+    path = os.fspath(filepath)
+    function(
+        self,
+        "any.weights.h5" if save_weights_only else "any.keras",
+        *args,
+        save_weights_only=save_weights_only,
+        **kwargs,
+    )
+    self.filepath = path
     self._period, self._epochs_since = int(period), 0
 
 
@@ -89,6 +109,13 @@ def _checkpoint_due(function: Any, self: Any, epoch: int, logs: Any = None) -> N
     if self._epochs_since >= self._period:
         self._epochs_since = 0
         function(self, epoch, logs)
+
+
+def _checkpoint_path(function: Any, self: Any, /, epoch: int, batch: int | None, logs: Any) -> str:
+    """`{val_acc}` in a name, whichever the metric is called."""
+    other = {name: value for key, value in logs.items() if (name := other_name(key)) is not None}
+    path: str = function(self, epoch, batch, {**other, **logs})
+    return path
 
 
 def _schedule(function: Any, self: Any, epoch: int, logs: Any = None) -> None:

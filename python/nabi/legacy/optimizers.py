@@ -27,7 +27,7 @@ def aliases() -> dict[str, Any]:
     return {name.lower(): getattr(optimizers, name) for name in _CLASSES}
 
 
-def _construct(function: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+def _construct(function: Any, self: Any, /, *args: Any, **kwargs: Any) -> None:
     """An optimizer's constructor. `decay` shrinks the rate with every update: rate / (1 + decay * iterations)."""
     if "lr" in kwargs:
         kwargs.setdefault("learning_rate", kwargs.pop("lr"))

@@ -5,12 +5,17 @@ Source: Keras 2's `keras/engine/training.py`, `keras/models.py` and `keras/legac
 
 from __future__ import annotations
 
+import os
+import warnings
 from typing import Any
 
 import numpy as np
 
 from nabi import callbacks, hooks, models
 from nabi.legacy.notice import tell
+from nabi.saving import hdf5
+from nabi.saving.files import h5py, may_write, whole_file
+from nabi.training.trainer import Trainer
 
 #: How Keras 2 spread a generator's work; batches are prepared beside the training without being told.
 _QUEUE = ("max_q_size", "max_queue_size", "workers", "pickle_safe", "use_multiprocessing", "wait_time", "show_accuracy")
@@ -26,8 +31,8 @@ _RENAMED = {
 def install() -> None:
     """Lets the methods of models take the old arguments, and adds the methods that are gone."""
     for name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
-        hooks.before(models.Model, name, _data)
-    hooks.before(models.Model, "compile", _compile)
+        hooks.before(Trainer, name, _data)
+    hooks.before(Trainer, "compile", _compile)
     for function in (
         fit_generator,
         evaluate_generator,
@@ -38,7 +43,9 @@ def install() -> None:
         to_yaml,
     ):
         hooks.replace(models.Model, function.__name__, function)
-    hooks.around(models.Model, "fit", _fit)
+    hooks.around(Trainer, "fit", _fit)
+    hooks.around(models.Model, "save_weights", _save_weights)
+    hooks.around(models.Model, "save", _save)
     hooks.around(callbacks.CallbackList, "_each", _each)
 
 
@@ -79,7 +86,7 @@ def _compile(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     return args, kwargs
 
 
-def _fit(function: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+def _fit(function: Any, self: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`class_weight='auto'`, and a history that answers to "acc" and "accuracy" alike."""
     if kwargs.get("class_weight") in ("auto", "balanced"):
         y = np.asarray(kwargs["y"] if "y" in kwargs else args[1])
@@ -94,6 +101,31 @@ def _balanced(y: np.ndarray[Any, Any]) -> dict[int, float]:
     classes = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(-1).astype(int)
     counts = np.bincount(classes)
     return {i: float(len(classes) / (np.count_nonzero(counts) * n)) for i, n in enumerate(counts) if n}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files
+# ---------------------------------------------------------------------------------------------------------------------
+def _save_weights(function: Any, self: Any, /, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    """`save_weights('w.h5')`: any name goes, in the HDF5 layout of Keras 2 unless it ends in `.weights.h5`."""
+    path = os.fspath(filepath)
+    if path.endswith(".weights.h5"):
+        function(self, path, overwrite=overwrite, **kwargs)
+    elif may_write(path, overwrite):
+        with whole_file(path) as temporary, h5py().File(temporary, "w") as file:
+            hdf5.write_weights(self, file)
+
+
+def _save(function: Any, self: Any, /, filepath: Any, *args: Any, **kwargs: Any) -> None:
+    """`save` without Keras 3's remark that HDF5 is an older format; a bare name is a `.keras` file."""
+    path = os.fspath(filepath)
+    kwargs.pop("save_format", None)
+    if not os.path.splitext(path)[1]:
+        tell(f"model.save('{path}') is written to '{path}.keras', one file instead of a folder.")
+        path += ".keras"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
+        function(self, path, *args, **kwargs)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

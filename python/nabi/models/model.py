@@ -156,11 +156,12 @@ class Model(Trainer, Layer):
         save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Loads weights from a `.weights.h5` or `.keras` file.
+        """Loads weights from a `.weights.h5` or `.keras` file, or an `.h5` or `.hdf5` file of Keras 1 and 2.
 
         Args:
             filepath: the file.
             skip_mismatch: leave layers whose weights do not fit as they are, with a warning, instead of raising.
+            **kwargs: `by_name=True` goes by the names of layers instead of their order, in `.h5` and `.hdf5` files.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -173,11 +174,19 @@ class Model(Trainer, Layer):
     def save(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
     ) -> None:
-        """Raises NotImplementedError: only weights can be saved so far."""
-        raise NotImplementedError(
-            "Whole models cannot be saved yet. Save the weights with `model.save_weights('name.weights.h5')` and load "
-            "them into a model made by the same code."
-        )
+        """Saves config, weights and how the model is compiled to a `.keras` (or older `.h5`, `.hdf5`) file.
+
+        Args:
+            filepath: the file.
+            overwrite: replace an existing file; otherwise ask, or raise where nobody can answer.
+            zipped: True; a folder instead of a file is not offered.
+
+        Raises:
+            ValueError: another ending. FileExistsError: `overwrite` is False and nobody can be asked.
+        """
+        from nabi.saving.models import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -6,13 +6,9 @@ of the attribute that holds them, `optimizer/vars/<i>`. Source: Keras 3.15 `savi
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
 import io
 import os
-import sys
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -21,17 +17,11 @@ from typing import Any
 import numpy as np
 
 from nabi.names import to_snake_case
+from nabi.saving import hdf5
+from nabi.saving.files import h5py, may_write, whole_file
 
 _MAX_MEMBER = 4 << 30  # bytes; larger members of a .keras file must not be packed beyond _MAX_PACKING
 _MAX_PACKING = 100
-
-
-def _h5py() -> Any:
-    try:
-        import h5py  # type: ignore[import-untyped]
-    except ImportError:
-        raise ImportError("Weights files need the h5py package: `pip install h5py`.") from None
-    return h5py
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -163,41 +153,10 @@ def save_weights(
             "You are saving a model that has not yet been built. "
             "Try building the model first by calling it on some data or by using `build()`."
         )
-    if os.path.exists(path) and not overwrite and not _ask_overwrite(path):
+    if not may_write(path, overwrite):
         return
-    h5py = _h5py()
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None  # not the name of a temporary file
-    os.close(handle)
-    try:
-        with h5py.File(temporary, "w") as file:
-            write_weights(model, file)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only the owner may read
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _ask_overwrite(path: str) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise FileExistsError(f"The file {path} exists already; pass `overwrite=True` to replace it.")
-    while True:
-        answer = input(f"[WARNING] {path} already exists - overwrite? [y/n]").strip().lower()
-        if answer in ("y", "n"):
-            return answer == "y"
+    with whole_file(path) as temporary, h5py().File(temporary, "w") as file:
+        write_weights(model, file)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -221,29 +180,27 @@ class _Reader:
         return key in self.keys()
 
     def __getitem__(self, key: str) -> np.ndarray:
-        h5py = _h5py()
         if self._group is None or key not in self._group:
             raise KeyError(f"The file holds no variable '{key}' here.")
-        if not isinstance(self._group.get(key, getlink=True), h5py.HardLink):
+        if not isinstance(self._group.get(key, getlink=True), h5py().HardLink):
             raise ValueError(f"The weights file holds a link at '{self._group.name}/{key}', which is refused.")
         data = self._group[key]
-        if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
+        if not isinstance(data, h5py().Dataset) or data.external or data.is_virtual:
             raise ValueError(f"The weights file keeps the data of '{data.name}' elsewhere, which is refused.")
         return np.asarray(data)
 
 
 def _group(file: Any, path: str) -> Any:
     """The group at the path, or None; links are refused."""
-    h5py = _h5py()
     group = file
     for part in path.split("/"):
         link = group.get(part, getlink=True)
         if link is None:
             return None
-        if not isinstance(link, h5py.HardLink):
+        if not isinstance(link, h5py().HardLink):
             raise ValueError(f"The weights file holds a link at '{path}', which is refused.")
         group = group[part]
-        if not isinstance(group, h5py.Group):
+        if not isinstance(group, h5py().Group):
             return None
     return group
 
@@ -303,27 +260,29 @@ def _mismatch(saveable: Any, store: _Reader) -> str | None:
 
 
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Loads weights from a `.weights.h5` file, or from the weights inside a `.keras` file.
+    """Loads weights from a `.weights.h5` file, a `.keras` file, or an `.h5`/`.hdf5` file of Keras 1 and 2.
 
     Args:
         model: a built model.
         filepath: the file.
         skip_mismatch: leave layers whose weights do not fit as they are, with a warning, instead of raising.
+        **kwargs: `by_name=True` goes by the names of layers instead of their order, in `.h5` and `.hdf5` files.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: wrong ending, no weights file, the model is not built, or its weights have other shapes.
     """
     path = os.fspath(filepath)
+    by_name = kwargs.pop("by_name", False)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if not path.endswith((".weights.h5", ".keras")):
-        if path.endswith((".h5", ".hdf5")):
-            raise NotImplementedError(
-                "Weights can be loaded from `.weights.h5` and `.keras` files, not yet from the older HDF5 format. "
-                f"Received: filepath={path}"
-            )
-        raise ValueError(f"The filename must end in `.weights.h5` or `.keras`. Received: filepath={path}")
+    if not path.endswith((".keras", ".h5", ".hdf5")):
+        raise ValueError(
+            f"The filename must end in `.weights.h5`, `.keras`, `.h5` or `.hdf5`. Received: filepath={path}"
+        )
+    older = not path.endswith((".weights.h5", ".keras"))
+    if by_name and not older:
+        raise ValueError(f"`by_name` is for `.h5` and `.hdf5` files. Received: filepath={path}")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"No weights file at {path}.")
     if not model.built:
@@ -331,14 +290,16 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
             "You are loading weights into a model that has not yet been built. "
             "Try building the model first by calling it on some data or by using `build()`."
         )
-    h5py = _h5py()
     source: Any = _weights_member(path) if path.endswith(".keras") else path
     try:
-        file = h5py.File(source, "r")
+        file = h5py().File(source, "r")
     except OSError as error:
         raise ValueError(f"{path} is not a readable weights file: {error}") from None
     with file:
-        read_weights(model, file, skip_mismatch)
+        if older and "layers" not in file:
+            hdf5.read_weights(model, file, skip_mismatch, by_name)
+        else:
+            read_weights(model, file, skip_mismatch)
 
 
 def _weights_member(path: str) -> io.BytesIO:
