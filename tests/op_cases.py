@@ -651,6 +651,29 @@ row("one_hot", lambda index, depth, dtype: ref.one_hot(index, depth).astype(dtyp
 row("iota", _counted, _iota, ulp=0)
 row("stop_gradient", lambda x: x, lambda d: ([d.array(d.shape())], {}), dtypes=ANY, ulp=0, gradient=())
 
+# Image ----------------------------------------------------------------------------------------------------------------
+
+FILLS = ("constant", "grid-constant", "nearest", "reflect", "mirror", "wrap", "grid-wrap")
+
+
+def _image_affine(d: Draw) -> Sample:
+    """Rotations and zooms about the middle whose coordinates are short binary fractions: exact in float32."""
+    n, h, w = d.size(0, 3, 24), d.size(1, 7, 33), d.size(1, 9, 31)
+    size = [d.size(0, 8, 40), d.size(1, 8, 27)]
+    matrices = d.rng.integers(-24, 25, size=(n, 2, 3)) / 8.0
+    attrs = {"size": size, "fill": d.choice(FILLS), "interpolation": d.choice(("bilinear", "nearest")), "value": 0.5}
+    return [d.array((n, h, w, d.choice((1, 3, 2, 5)))), matrices.astype("float32")], attrs
+
+
+row(
+    "image_affine",
+    ref.image_affine,
+    _image_affine,
+    dtypes=("float32",),
+    ulp=4,
+    scale=lambda x, *_, **__: np.abs(x).max(initial=1),
+)
+
 # Random --------------------------------------------------------------------------------------------------------------
 
 

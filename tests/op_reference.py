@@ -269,3 +269,50 @@ def dropout_keeps(state: Array, shape: Ints, rate: float) -> Array:
     words = random_words(state, -(-n // 128))
     halves = np.stack([words & np.uint64(0xFFFF), words >> np.uint64(16)], 2)  # (draws, 4, 2, 16)
     return (halves.reshape(-1)[:n] >= round(rate * 65536)).reshape(tuple(shape))
+
+
+def image_affine(x: Array, matrices: Array, size: list[int], interpolation: str, fill: str, value: float) -> Array:
+    """Images at the places that the matrices give; pixels beyond the edge as in scipy.ndimage."""
+
+    def settled(a: Array, n: int) -> Array:
+        if fill == "nearest":
+            return np.clip(a, 0, n - 1)
+        if fill == "wrap" and n > 1:
+            below, above = a + (n - 1) * (np.trunc(-a / (n - 1)) + 1), a - (n - 1) * np.trunc(a / (n - 1))
+            return np.where(a < 0, below, np.where(a > n - 1, above, a))
+        return np.zeros_like(a) if fill == "wrap" else a
+
+    def pixel(i: Array, n: int) -> Array:
+        if fill in ("constant", "grid-constant"):
+            return np.where((i >= 0) & (i < n), i, -1)
+        if n == 1:
+            return np.zeros_like(i)
+        if fill == "reflect":
+            i = i % (2 * n)
+            return np.where(i < n, i, 2 * n - 1 - i)
+        if fill == "mirror":
+            i = i % (2 * n - 2)
+            return np.where(i < n, i, 2 * n - 2 - i)
+        return i % n if fill == "grid-wrap" else np.clip(i, 0, n - 1)
+
+    n, h, w, _ = x.shape
+    rows, columns = np.meshgrid(*(np.arange(s, dtype="float64") for s in size), indexing="ij")
+    out = np.empty((n, *size, x.shape[3]))
+    for image, m, target in zip(x.astype("float64"), matrices.astype("float64"), out, strict=True):
+        a, b = (m[k, 0] * rows + m[k, 1] * columns + m[k, 2] for k in range(2))
+        outside = (a < 0) | (a > h - 1) | (b < 0) | (b > w - 1) if fill == "constant" else np.zeros_like(a, bool)
+        a, b = settled(a, h), settled(b, w)
+        whole = (lambda v: np.floor(v + 0.5)) if interpolation == "nearest" else np.floor
+        total = np.zeros_like(target)
+        for da in (0, 1):
+            for db in (0, 1):
+                i, j = whole(a).astype(int) + da, whole(b).astype(int) + db
+                if interpolation == "nearest":
+                    weight = np.full_like(a, float(da == db == 0))
+                else:
+                    weight = (1 - np.abs(a - i)) * (1 - np.abs(b - j))
+                i, j = pixel(i, h), pixel(j, w)
+                found = np.where(((i < 0) | (j < 0))[..., None], value, image[i, j])
+                total += np.where(weight[..., None] != 0, weight[..., None] * found, 0)
+        target[:] = np.where(outside[..., None], value, total)
+    return out.astype(x.dtype)

@@ -17,6 +17,7 @@ void register_pool(std::vector<OpDef>& table);
 void register_normalize(std::vector<OpDef>& table);
 void register_layout(std::vector<OpDef>& table);
 void register_random(std::vector<OpDef>& table);
+void register_image(std::vector<OpDef>& table);
 void register_update(std::vector<OpDef>& table);
 
 }  // namespace nabi::ops

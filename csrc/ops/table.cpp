@@ -19,6 +19,7 @@ std::vector<OpDef> build() {
   ops::register_normalize(table);
   ops::register_layout(table);
   ops::register_random(table);
+  ops::register_image(table);
   ops::register_update(table);
   return table;
 }
