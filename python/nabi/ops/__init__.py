@@ -4,7 +4,7 @@ On arrays they run at once and give a `nabi.Array`; inside a trace they add to i
 become nodes of a functional model.
 """
 
-from nabi.ops import linalg, nn, numpy
+from nabi.ops import image, linalg, nn, numpy
 from nabi.ops.control import (
     associative_scan,
     cond,
@@ -53,6 +53,7 @@ __all__ = [
     "gradients",
     "in_top_k",
     "is_tensor",
+    "image",
     "linalg",
     "logsumexp",
     "map",

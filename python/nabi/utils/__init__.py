@@ -22,6 +22,7 @@ from nabi.trace import is_keras_tensor
 from nabi.training.data_adapters import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from nabi.training.data_adapters import PyDataset as Sequence
 from nabi.utils.files import get_file
+from nabi.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from nabi.utils.numerical import normalize, to_categorical
 from nabi.utils.progbar import Progbar
 
@@ -30,6 +31,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -39,11 +41,14 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
