@@ -63,7 +63,9 @@ def test_one_picture_with_given_parameters() -> None:
     parameters = {"theta": 20, "tx": 1.5, "ty": -2, "shear": 5, "zx": 0.9, "zy": 1.2, "flip_horizontal": True}
     pictures = [side.ImageDataGenerator().apply_transform(PICTURES[0].copy(), parameters) for side in (ours, theirs)]
     np.testing.assert_allclose(*pictures, rtol=1e-6, atol=1e-4)
-    drawn = [side.ImageDataGenerator(rotation_range=9).get_random_transform((5, 5, 3), seed=4) for side in (ours, theirs)]
+    drawn = [
+        side.ImageDataGenerator(rotation_range=9).get_random_transform((5, 5, 3), seed=4) for side in (ours, theirs)
+    ]
     assert drawn[0] == drawn[1]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nabi.utils import PyDataset
 from nabi.utils.image_utils import array_to_img, img_to_array, load_img
 from nabi.utils.progbar import print_msg
 
@@ -21,7 +22,7 @@ Array = np.ndarray[Any, Any]
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 
 
-class Iterator:
+class Iterator(PyDataset):
     """Batches by number, and one after another without end.
 
     With a seed every batch draws from `RandomState(seed + batches seen)`, as Keras's do; without, from a stream that
@@ -35,6 +36,7 @@ class Iterator:
     """
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
+        super().__init__()
         self.n = n
         self.batch_size = batch_size
         self.shuffle = shuffle

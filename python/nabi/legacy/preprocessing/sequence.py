@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from nabi.utils import PyDataset
+
 __all__ = ["TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams"]
 
 
@@ -105,7 +107,7 @@ def skipgrams(
     return couples, labels
 
 
-class TimeseriesGenerator:
+class TimeseriesGenerator(PyDataset):
     """Batches of windows over a series: samples of `length` steps and the target after them.
 
     Args:
@@ -136,6 +138,7 @@ class TimeseriesGenerator:
         reverse: bool = False,
         batch_size: int = 128,
     ) -> None:
+        super().__init__()
         if len(data) != len(targets):
             raise ValueError(
                 f"Data and targets have to be of same length. Data length is {len(data)} while target length is "
