@@ -281,7 +281,7 @@ def test_generators_by_their_old_methods():
     )
     assert len(history.history["val_acc"]) == 2
     assert len(model.evaluate_generator(batches(), steps=4)) == 2
-    assert model.predict_generator((b for b, _ in batches()), steps=2).shape == (32, 3)
+    assert model.predict_generator(batches(), steps=2).shape == (32, 3)
     assert model.predict_classes(x).shape == (64,)
     np.testing.assert_array_equal(model.predict_proba(x), model.predict(x, verbose=0))
     with pytest.raises(ValueError, match="give `steps_per_epoch`"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nabi import config
-from nabi.ops._dispatch import Value, common, op, reshaped, to_dtype
+from nabi.ops._dispatch import Value, common, op, op_of, reshaped, to_dtype
 from nabi.ops.convolution import channels_back, channels_last
 from nabi.ops.layout import permuted
 from nabi.trace import Tensor, emit, to_tensor
@@ -54,7 +54,7 @@ def sample(
     return emit("image_affine", x, m, size=size, interpolation=interpolation, fill=fill, value=float(value))
 
 
-@op
+@op_of("image")
 def affine_transform(
     images: Value,
     transform: Value,
@@ -119,7 +119,7 @@ def affine_transform(
     return reshaped(out, list(out.shape[1:])) if single else out
 
 
-@op
+@op_of("image")
 def resize(
     images: Value,
     size: Any,
