@@ -71,7 +71,8 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : 64), each);
   // A panel is copied once per task, so those tasks take more rows.
   const bool copies = q.transposed || q.packed || q.packed_a;
-  const std::int64_t most = copies ? ceil_div(q.m, 168) : std::max<std::int64_t>(1, q.m / 14);
+  const std::int64_t copied = std::min(ceil_div(q.m, 168), std::max<std::int64_t>(4, ceil_div(q.m, 512)));
+  const std::int64_t most = copies ? copied : std::max<std::int64_t>(1, q.m / 14);
   q.row_blocks = std::clamp<std::int64_t>(each / q.column_blocks, 1, most);
   if (may_swap && q.products == 1) {
     const std::int64_t blocks = std::min(q.column_blocks, std::max<std::int64_t>(1, q.n / (4 * q.m)));
