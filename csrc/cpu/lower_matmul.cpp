@@ -9,10 +9,11 @@
 namespace nabi::cpu {
 namespace {
 
-constexpr std::int64_t kDepth = 1024;       // longest run of k between two visits of C: B's panel stays in L2
-constexpr std::int64_t kPackedDepth = 512;  // the same when a block of A is copied too
-constexpr double kTaskFlops = 1.5e6;        // of a task: 6 to 30 microseconds
-constexpr double kFlopsPerNs = 100;         // of one worker, for the cost model only
+constexpr std::int64_t kDepth = 1024;         // longest run of k between two visits of C: B's panel stays in L2
+constexpr std::int64_t kPackedDepth = 512;    // the same when a block of A is copied too
+constexpr double kTaskFlops = 1.5e6;          // of a task: 6 to 30 microseconds
+constexpr std::int64_t kTaskReads = 1 << 18;  // elements of B that a task reads where those decide
+constexpr double kFlopsPerNs = 100;           // of one worker, for the cost model only
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -67,7 +68,9 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   }
   const std::int64_t tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(flops / kTaskFlops), 1, 256);
   q.product_blocks = std::min(q.products, tasks);
-  const std::int64_t each = ceil_div(tasks, q.product_blocks);
+  // Few rows against many columns: the time goes into reading B.
+  const auto reads = std::min<std::int64_t>(256, q.products * q.n * q.k / kTaskReads);
+  const std::int64_t each = ceil_div(std::max(tasks, reads), q.product_blocks);
   q.column_blocks = std::min(ceil_div(q.n, q.packed_a ? 192 : 64), each);
   // A panel is copied once per task, so those tasks take more rows.
   const bool copies = q.transposed || q.packed || q.packed_a;

@@ -19,6 +19,7 @@ constexpr std::int64_t kBlockBytes = 480 << 10;          // of a block's windows
 constexpr std::int64_t kFilterBytes = 16 << 20;          // of transformed filters: beyond, tiles wait for them
 constexpr std::int64_t kFewTiles = 12, kMostTiles = 96;  // of a block
 constexpr double kTaskNs = 40000;                        // of a task: one to a few blocks
+constexpr double kShareNs = 20000;                       // of a phase from which it has two tasks
 constexpr std::int64_t kMostTasks = 128;
 constexpr double kChunkNs = 150000;  // of a task of a filter gradient
 constexpr std::int64_t kMostChunks = 32, kChunkTiles = 64;
@@ -76,7 +77,9 @@ void add_phases(Lowering& low, WinogradParams q, bool backward) {
   const std::int64_t bytes = kWinogradPoints * (s.c + columns) * 4;  // of a tile
   q.block = std::clamp(kBlockBytes / bytes / 12 * 12, kFewTiles, kMostTiles);
   const double cost = static_cast<double>(s.images) * cycles(s, 1e9) / 3.5;
-  const auto tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(cost / kTaskNs), 1, kMostTasks);
+  // One image is two tasks as soon as a second worker can gain from it.
+  const std::int64_t least = cost > kShareNs ? 2 : 1;
+  const auto tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(cost / kTaskNs), least, kMostTasks);
   q.tile_ranges = std::clamp<std::int64_t>(tasks, 1, std::max<std::int64_t>(1, ceil_div(tiles, kFewTiles)));
   q.group_ranges = std::clamp<std::int64_t>(tasks / q.tile_ranges, 1, groups);
   q.block = std::min(q.block, std::max<std::int64_t>(1, ceil_div(tiles, q.tile_ranges)));
