@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nabi import callbacks, hooks, models
 from nabi.legacy.notice import tell
 from nabi.saving import hdf5
 from nabi.saving.files import h5py, may_write, whole_file
+from nabi.training.data_adapters import PyDataset
 from nabi.training.trainer import Trainer
 
 #: How Keras 2 spread a generator's work; batches are prepared beside the training without being told.
@@ -92,9 +94,21 @@ def _fit(function: Any, self: Any, /, *args: Any, **kwargs: Any) -> Any:
         y = np.asarray(kwargs["y"] if "y" in kwargs else args[1])
         kwargs["class_weight"] = _balanced(y)
         tell("class_weight='auto' weighs each class by samples / (classes * samples of the class).")
+    steps, data = kwargs.get("steps_per_epoch"), kwargs.get("x", args[0] if args else None)
+    if steps is not None and isinstance(data, PyDataset) and data.num_batches not in (None, steps):
+        endless = _without_end(data)
+        args, kwargs = ((endless, *args[1:]), kwargs) if args else (args, {**kwargs, "x": endless})
     history = function(self, *args, **kwargs)
     history.history = Aliased(history.history)
     return history
+
+
+def _without_end(data: PyDataset) -> Iterator[Any]:
+    """Batches pass after pass: with `steps_per_epoch` an epoch of Keras 2 was a number of steps, not a pass."""
+    while True:
+        for i in range(data.num_batches or 0):
+            yield data[i]
+        data.on_epoch_end()
 
 
 def _balanced(y: np.ndarray[Any, Any]) -> dict[int, float]:
