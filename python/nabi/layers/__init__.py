@@ -9,6 +9,10 @@ from nabi import objects
 from nabi.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from nabi.layers.convolutional import Conv1D, Conv2D, Conv3D
 from nabi.layers.core import Activation, Dense, Identity, Lambda, Masking, Wrapper
+from nabi.layers.features import Normalization
+from nabi.layers.image_colors import RandomBrightness, RandomContrast
+from nabi.layers.image_moves import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from nabi.layers.image_sizes import CenterCrop, RandomCrop, Resizing
 from nabi.layers.input_layer import Input, InputLayer
 from nabi.layers.input_spec import InputSpec
 from nabi.layers.layer import Layer
@@ -75,6 +79,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -116,12 +121,21 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "Softmax",
     "Subtract",
     "UpSampling2D",

@@ -190,7 +190,7 @@ def _along(x: Tensor, axis: int, w: np.ndarray[Any, Any]) -> Tensor:
     """The product of weights (out, in) with one axis of the images."""
     moved = permuted(x, [axis, *(a for a in range(4) if a != axis)])
     rows = reshaped(moved, [moved.shape[0], math.prod(moved.shape[1:])])
-    product: Any = emit("matmul", to_tensor(w.astype(x.dtype)), rows)
+    product: Any = emit("matmul", to_tensor(w.astype(x.dtype), x.dtype), rows)
     back = reshaped(product, [w.shape[0], *moved.shape[1:]])
     order = [0, 0, 0, 0]
     for place, a in enumerate([axis, *(a for a in range(4) if a != axis)]):
