@@ -469,7 +469,5 @@ def test_up_sampling_errors() -> None:
         layers.UpSampling2D((1, 2, 3))
     with pytest.raises(ValueError, match="`interpolation` must be one of .* Received: interpolation=cubic"):
         layers.UpSampling2D(interpolation="cubic")
-    with pytest.raises(NotImplementedError, match="`interpolation` must be 'nearest'. Received: bilinear"):
-        layers.UpSampling2D(interpolation="bilinear")
     with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
         layers.UpSampling2D()(np.zeros((2, 3, 4)))

@@ -8,7 +8,11 @@ from typing import Any
 from nabi import objects
 from nabi.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from nabi.layers.convolutional import Conv1D, Conv2D, Conv3D
+from nabi.layers.convolutional_separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
+from nabi.layers.convolutional_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from nabi.layers.core import Activation, Dense, Identity, Lambda, Masking, Wrapper
+from nabi.layers.cropping import Cropping1D, Cropping2D, Cropping3D
+from nabi.layers.dropouts import AlphaDropout, GaussianDropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from nabi.layers.features import Normalization
 from nabi.layers.image_colors import RandomBrightness, RandomContrast
 from nabi.layers.image_moves import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
@@ -33,6 +37,7 @@ from nabi.layers.merging import (
     subtract,
 )
 from nabi.layers.normalization import BatchNormalization
+from nabi.layers.padding import UpSampling1D, UpSampling3D, ZeroPadding1D, ZeroPadding3D
 from nabi.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -66,11 +71,17 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -82,15 +93,27 @@ __all__ = [
     "CenterCrop",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "ELU",
     "Flatten",
+    "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -136,11 +159,22 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
+    "UpSampling1D",
     "UpSampling2D",
+    "UpSampling3D",
     "Wrapper",
+    "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
     "add",
     "average",
     "concatenate",

@@ -183,11 +183,10 @@ class UpSampling2D(_Rearranging):
     Args:
         size: how often each row and each column stands in the output; one int for both.
         data_format: "channels_last", "channels_first", or None for the global setting.
-        interpolation: "nearest".
+        interpolation: "nearest" repeats; "bilinear", "bicubic", "lanczos3" and "lanczos5" resize smoothly.
 
     Raises:
         ValueError: a factor that is no positive int, or an unknown interpolation.
-        NotImplementedError: a smooth interpolation.
     """
 
     def __init__(
@@ -201,13 +200,13 @@ class UpSampling2D(_Rearranging):
             raise ValueError(
                 f"Argument `interpolation` must be one of {_INTERPOLATIONS}. Received: interpolation={interpolation}"
             )
-        if self.interpolation != "nearest":
-            raise NotImplementedError(
-                f"UpSampling2D repeats rows and columns: `interpolation` must be 'nearest'. Received: {interpolation}"
-            )
         self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
+        if self.interpolation != "nearest":
+            shape = self.compute_output_shape(inputs.shape)
+            size = shape[2:] if self.data_format == "channels_first" else shape[1:3]
+            return ops.image.resize(inputs, size, interpolation=self.interpolation, data_format=self.data_format)
         # One broadcast for both axes: the images are written once, and their gradient is one sum.
         rows, columns = self.size
         if self.data_format == "channels_first":

@@ -200,6 +200,51 @@ def transpose_crops(window: int, stride: int, padding: str, extra: int | None) -
     return window - 1 - before, window - 1 - (total - before)
 
 
+def _conv_transpose2d(
+    x: Tensor, w: Tensor, steps: list[int], dilation: list[int], crops: Pads, lengths: list[int]
+) -> Tensor:
+    pads = [(max(before, 0), max(after, 0)) for before, after in crops]
+    shape = [x.shape[0], *(n - before - after for n, (before, after) in zip(lengths, pads, strict=False)), w.shape[-2]]
+    found = emit(
+        "conv2d_grad_input", x, w, strides=steps, dilation=dilation, padding=_flat(pads), groups=1, input_shape=shape
+    )
+    missing = [(max(-before, 0), max(-after, 0)) for before, after in crops]
+    if any(v for pair in missing for v in pair):
+        low, high = [0, *(v for v, _ in missing), 0], [0, *(v for _, v in missing), 0]
+        found = emit("pad", found, low=low, high=high, value=0.0)
+    return cast(Tensor, found)
+
+
+def _conv_transpose3d(
+    x: Tensor, w: Tensor, steps: list[int], dilation: list[int], crops: Pads, lengths: list[int]
+) -> Tensor:
+    """The sum over the layers of the window: each layer of the input, spread over the plane, stands `stride` apart."""
+    n, depth, height, width, channels = x.shape
+    flat = reshaped(x, [n * depth, height, width, channels])
+    total: Tensor | None = None
+    for k in range(w.shape[0]):
+        kernel = reshaped(strided(w, [slice(k, k + 1), *[slice(None)] * 4]), w.shape[1:])
+        plane = _conv_transpose2d(flat, kernel, steps[1:], dilation[1:], crops[1:], lengths[1:])
+        rest = list(plane.shape[1:])
+        apart = reshaped(plane, [n, depth, 1, *rest])
+        if steps[0] > 1:
+            apart = cast(Tensor, emit("pad", apart, low=[0] * 6, high=[0, 0, steps[0] - 1, 0, 0, 0], value=0.0))
+        spread = reshaped(apart, [n, depth * steps[0], *rest])
+        whole = [slice(None)] * 3
+        layers = strided(spread, [slice(None), slice(0, (depth - 1) * steps[0] + 1), *whole])
+        before = k * dilation[0]
+        after = lengths[0] - layers.shape[1] - before
+        layers = cast(Tensor, emit("pad", layers, low=[0, before, 0, 0, 0], high=[0, after, 0, 0, 0], value=0.0))
+        total = layers if total is None else cast(Tensor, emit("add", total, layers))
+    assert total is not None
+    before, after = crops[0]
+    total = strided(total, [slice(None), slice(max(before, 0), lengths[0] - max(after, 0)), *whole])
+    if before < 0 or after < 0:
+        low, high = [0, max(-before, 0), 0, 0, 0], [0, max(-after, 0), 0, 0, 0]
+        total = cast(Tensor, emit("pad", total, low=low, high=high, value=0.0))
+    return total
+
+
 @op_of("nn")
 def conv_transpose(
     inputs: Value,
@@ -210,7 +255,7 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Value:
-    """The transpose of `conv`: what its gradient does to a result's gradient. Over 1 or 2 spatial axes.
+    """The transpose of `conv`: what its gradient does to a result's gradient. Over 1 to 3 spatial axes.
 
     Args:
         kernel: [*window, filters, channels].
@@ -219,8 +264,8 @@ def conv_transpose(
     """
     x, w = common(inputs, kernel, floating=True)
     rank = x.ndim - 2
-    if rank not in (1, 2):
-        raise NotImplementedError("`conv_transpose` is available for 1 and 2 spatial dimensions.")
+    if rank not in (1, 2, 3):
+        raise ValueError(f"conv_transpose: requires 1 to 3 spatial dimensions, got inputs of shape {x.shape}")
     x, first = channels_last(x, data_format)
     if x.shape[-1] != w.shape[-1]:
         raise ValueError(
@@ -237,18 +282,12 @@ def conv_transpose(
     windows = [(k - 1) * d + 1 for k, d in zip(w.shape, dilation, strict=False)]
     crops = [transpose_crops(k, s, kind, o) for k, s, o in zip(windows, steps, extra, strict=False)]
     lengths = [(n - 1) * s + k for n, s, k in zip(x.shape[1:], steps, windows, strict=False)]
+    if rank == 3:
+        return channels_back(_conv_transpose3d(x, w, steps, dilation, crops, lengths), first)
     if rank == 1:
         x, w = reshaped(x, [x.shape[0], 1, *x.shape[1:]]), reshaped(w, [1, *w.shape])
         lengths, steps, dilation, crops = [1, *lengths], [1, *steps], [1, *dilation], [(0, 0), *crops]
-    pads = [(max(before, 0), max(after, 0)) for before, after in crops]
-    shape = [x.shape[0], *(n - before - after for n, (before, after) in zip(lengths, pads, strict=False)), w.shape[-2]]
-    found = emit(
-        "conv2d_grad_input", x, w, strides=steps, dilation=dilation, padding=_flat(pads), groups=1, input_shape=shape
-    )
-    missing = [(max(-before, 0), max(-after, 0)) for before, after in crops]
-    if any(v for pair in missing for v in pair):
-        low, high = [0, *(v for v, _ in missing), 0], [0, *(v for _, v in missing), 0]
-        found = emit("pad", found, low=low, high=high, value=0.0)
+    found = _conv_transpose2d(x, w, steps, dilation, crops, lengths)
     if rank == 1:
         found = reshaped(found, [found.shape[0], *found.shape[2:]])
     return channels_back(found, first)
