@@ -22,6 +22,7 @@ from nabi.trace import is_keras_tensor
 from nabi.training.data_adapters import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from nabi.training.data_adapters import PyDataset as Sequence
 from nabi.utils.files import get_file
+from nabi.utils.image_dataset import image_dataset_from_directory
 from nabi.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from nabi.utils.numerical import normalize, to_categorical
 from nabi.utils.progbar import Progbar
@@ -41,6 +42,7 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
