@@ -12,7 +12,10 @@ from nabi.layers.convolutional_separable import DepthwiseConv1D, DepthwiseConv2D
 from nabi.layers.convolutional_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from nabi.layers.core import Activation, Dense, Identity, Lambda, Masking, Wrapper
 from nabi.layers.cropping import Cropping1D, Cropping2D, Cropping3D
+from nabi.layers.dot import Dot, dot
 from nabi.layers.dropouts import AlphaDropout, GaussianDropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from nabi.layers.einsum_dense import EinsumDense
+from nabi.layers.embedding import Embedding
 from nabi.layers.features import Normalization
 from nabi.layers.image_colors import RandomBrightness, RandomContrast
 from nabi.layers.image_moves import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
@@ -37,6 +40,7 @@ from nabi.layers.merging import (
     subtract,
 )
 from nabi.layers.normalization import BatchNormalization
+from nabi.layers.normalizations import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from nabi.layers.padding import UpSampling1D, UpSampling3D, ZeroPadding1D, ZeroPadding3D
 from nabi.layers.pooling import (
     AveragePooling1D,
@@ -55,6 +59,7 @@ from nabi.layers.pooling import (
 from nabi.layers.preprocessing import Rescaling
 from nabi.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from nabi.layers.reshaping import Flatten, Permute, RepeatVector, Reshape, UpSampling2D, ZeroPadding2D
+from nabi.layers.time_distributed import TimeDistributed
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
@@ -110,8 +115,11 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -127,12 +135,14 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Masking",
     "MaxPool1D",
@@ -147,6 +157,7 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -168,6 +179,8 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "Subtract",
+    "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
@@ -179,6 +192,7 @@ __all__ = [
     "average",
     "concatenate",
     "deserialize",
+    "dot",
     "maximum",
     "minimum",
     "multiply",
