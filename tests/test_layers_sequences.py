@@ -160,3 +160,39 @@ ERRORS = [
 def test_errors(act: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         act()
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [
+        ("one_hot", np.eye(4)[[[1, 3, 1], [0, 0, 2]]]),
+        ("multi_hot", [[0, 1, 0, 1], [1, 0, 1, 0]]),
+        ("count", [[0, 2, 0, 1], [2, 0, 1, 0]]),
+    ],
+)
+def test_category_encoding(mode: str, wanted: Any) -> None:
+    layer = layers.CategoryEncoding(4, output_mode=mode)
+    numbers = np.array([[1, 3, 1], [0, 0, 2]])
+    np.testing.assert_array_equal(layer(numbers), wanted)
+    model = models.Sequential([layers.Input((3,), dtype="int32"), layer])
+    np.testing.assert_array_equal(model.predict(numbers, verbose=0), wanted)
+    assert model.output_shape == (None, *np.shape(wanted)[1:])
+    again = layers.deserialize(layers.serialize(layer))
+    np.testing.assert_array_equal(again([[1, 3, 1], [0, 0, 2]]), wanted)
+
+
+def test_category_encoding_details() -> None:
+    column = layers.CategoryEncoding(3, output_mode="one_hot")(np.array([[2], [0]]))
+    np.testing.assert_array_equal(column, np.eye(3)[[2, 0]])
+    weighted = layers.CategoryEncoding(3, output_mode="count")(np.array([[2, 2, 0]]), count_weights=[[0.5, 1.0, 4.0]])
+    np.testing.assert_array_equal(weighted, [[4.0, 0.0, 1.5]])
+    with pytest.raises(ValueError, match="`count_weights` is not used"):
+        layers.CategoryEncoding(3)(np.array([[2]]), count_weights=np.ones((1, 1)))
+    with pytest.raises(ValueError, match="Unknown arg for output_mode"):
+        layers.CategoryEncoding(3, output_mode="words")
+    with pytest.raises(ValueError, match="num_tokens must be set"):
+        layers.CategoryEncoding()
+    with pytest.raises(ValueError, match="must be >= 1"):
+        layers.CategoryEncoding(0)
+    with pytest.raises(NotImplementedError, match="no sparse tensors"):
+        layers.CategoryEncoding(3, sparse=True)

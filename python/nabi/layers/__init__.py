@@ -7,6 +7,7 @@ from typing import Any
 
 from nabi import objects
 from nabi.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from nabi.layers.category_encoding import CategoryEncoding
 from nabi.layers.convolutional import Conv1D, Conv2D, Conv3D
 from nabi.layers.convolutional_separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from nabi.layers.convolutional_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
@@ -95,6 +96,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
