@@ -37,6 +37,7 @@ from nabi.trace import (
 )
 
 _ARRAYS = frozenset((np.ndarray, Array))
+_NOT_TRAINING = {"training": False}
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -298,13 +299,22 @@ class Layer(LayerState):
             ValueError: an input that does not fit `input_spec`, or a positional argument that is no tensor.
         """
         self._check_super_called()
-        if len(args) == 1 and not kwargs and self.built and type(args[0]) in _ARRAYS and calling.outside():
+        if (
+            len(args) == 1
+            and (not kwargs or (kwargs == _NOT_TRAINING and "training" in self._call_context_args))
+            and self.built
+            and type(args[0]) in _ARRAYS
+            and calling.outside()
+        ):
             defaults = self._defaults()
             x = args[0]
             if defaults is not None and _mask(x) is None:
-                key = calling.array_key(self, x)
+                key = (*calling.array_key(self, x), bool(kwargs))
                 program = calling.quick_call(self, key)
-                return self._call_on_array(x, key, *defaults) if program is None else program.call([x], Array)[0]
+                if program is not None:
+                    return program.call([x], Array)[0]
+                given = kwargs if "training" in self._call_signature.parameters else {}
+                return self._call_on_array(x, key, {**defaults[0], **given}, {**defaults[1], **kwargs})
         self._called = True
         original = args, dict(kwargs)
         symbolic = any_symbolic(args, kwargs)
