@@ -299,7 +299,7 @@ class ImageDataGenerator:
 
     def _changed(self, pictures: Array, rng: Any) -> Any:
         """A batch, changed at random and standardized; `pictures` may be written to."""
-        parameters = [warps.draw(self, x.shape, rng) for x in pictures]
+        parameters = warps.draw(self, pictures.shape[1:], rng, len(pictures))
         pictures = self._applied(pictures, parameters)
         if self.preprocessing_function or self.samplewise_center or self.samplewise_std_normalization:
             for i, x in enumerate(pictures):
@@ -308,17 +308,21 @@ class ImageDataGenerator:
         return self.standardize(pictures)
 
     def _applied(self, pictures: Array, parameters: list[warps.Parameters]) -> Array:
-        moving = [i for i, p in enumerate(parameters) if warps.matrix(p, 1, 1) is not warps._IDENTITY]
+        moving = [i for i, p in enumerate(parameters) if warps.moves(p)]
         if moving:
+            whole = len(moving) == len(pictures)
             warped = warps.warp(
-                pictures[moving],
-                [parameters[i] for i in moving],
+                pictures if whole else pictures[moving],
+                parameters if whole else [parameters[i] for i in moving],
                 self.data_format,
                 self.fill_mode,
                 self.cval,
                 self.interpolation_order,
             )
-            pictures[moving] = warped
+            if whole:
+                pictures = warped
+            else:
+                pictures[moving] = warped
         for i, p in enumerate(parameters):
             if p.get("channel_shift_intensity") is not None:
                 pictures[i] = warps.shift_channels(pictures[i], p["channel_shift_intensity"])
@@ -335,7 +339,7 @@ class ImageDataGenerator:
     # -----------------------------------------------------------------------------------------------------------------
     def get_random_transform(self, img_shape: tuple[int, ...], seed: int | None = None) -> warps.Parameters:
         """Random parameters for one picture of this shape, as `apply_transform` takes them."""
-        return warps.draw(self, img_shape, np.random if seed is None else np.random.RandomState(seed))
+        return warps.draw(self, img_shape, np.random if seed is None else np.random.RandomState(seed))[0]
 
     def apply_transform(self, x: Any, transform_parameters: warps.Parameters) -> Array:
         """One picture, changed.
@@ -412,7 +416,7 @@ class ImageDataGenerator:
         if augment:
             rng: Any = np.random if seed is None else np.random.RandomState(seed)
             x = np.concatenate(
-                [self._applied(x.copy(), [warps.draw(self, p.shape, rng) for p in x]) for _ in range(rounds)]
+                [self._applied(x.copy(), warps.draw(self, x.shape[1:], rng, len(x))) for _ in range(rounds)]
             )
         axes = (0, self.row_axis, self.col_axis)
         if self.featurewise_center:

@@ -6,7 +6,7 @@ Source of the parameters' meaning and of the order in which they are drawn: Kera
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,29 +18,37 @@ from nabi.utils.image_utils import array_to_img, img_to_array, pillow
 Array = np.ndarray[Any, Any]
 Parameters = dict[str, Any]
 
-_IDENTITY = np.eye(3)
+
+def moves(parameters: Parameters) -> bool:
+    """Whether pixels change their places otherwise than by flips."""
+    still = all(parameters.get(name, 0) == 0 for name in ("theta", "tx", "ty", "shear"))
+    return not still or parameters.get("zx", 1) != 1 or parameters.get("zy", 1) != 1
 
 
-def matrix(parameters: Parameters, height: int, width: int) -> Array:
-    """The 3x3 matrix from places (row, column, 1) of the output to places of the input, about the middle."""
-    out = _IDENTITY
-    theta, shear = np.deg2rad(parameters.get("theta", 0)), np.deg2rad(parameters.get("shear", 0))
-    tx, ty = parameters.get("tx", 0), parameters.get("ty", 0)
-    zx, zy = parameters.get("zx", 1), parameters.get("zy", 1)
-    if theta != 0:
-        out = np.array([[np.cos(theta), -np.sin(theta), 0], [np.sin(theta), np.cos(theta), 0], [0, 0, 1]])
-    if tx != 0 or ty != 0:
-        out = out @ np.array([[1, 0, tx], [0, 1, ty], [0, 0, 1]])
-    if shear != 0:
-        out = out @ np.array([[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]])
-    if zx != 1 or zy != 1:
-        out = out @ np.array([[zx, 0, 0], [0, zy, 0], [0, 0, 1]])
-    if out is _IDENTITY:
-        return out
-    # As Keras has it: the middle is (height / 2, width / 2), and only then the axes change places.
+def matrices(parameters: Sequence[Parameters], height: int, width: int) -> Array:
+    """For each picture the 2x3 matrix from places (row, column, 1) of the output to places of the input.
+
+    As in Keras, rotation, shift, shear and zoom about the middle, in this order of factors; the middle is
+    (height / 2, width / 2) minus half a pixel, and only then the axes change places.
+    """
+    columns = [[p.get(name, 1 if name[0] == "z" else 0) for p in parameters] for name in _NAMES]
+    theta, shear, tx, ty, zx, zy = np.array(columns, dtype="float64")
+    theta, shear = np.deg2rad(theta), np.deg2rad(shear)
+    zero, one = np.zeros_like(tx), np.ones_like(tx)
+
+    def stacked(*rows: Any) -> Array:
+        return np.stack([np.stack(np.broadcast_arrays(*row), -1) for row in (*rows, (zero, zero, one))], -2)
+
+    out = stacked((np.cos(theta), -np.sin(theta), zero), (np.sin(theta), np.cos(theta), zero))
+    out = out @ stacked((one, zero, tx), (zero, one, ty))
+    out = out @ stacked((one, -np.sin(shear), zero), (zero, np.cos(shear), zero))
+    out = out @ stacked((zx, zero, zero), (zero, zy, zero))
     a, b = float(height) / 2 - 0.5, float(width) / 2 - 0.5
     out = np.array([[1, 0, a], [0, 1, b], [0, 0, 1]]) @ out @ np.array([[1, 0, -a], [0, 1, -b], [0, 0, 1]])
-    return np.asarray(out[[1, 0, 2]][:, [1, 0, 2]])
+    return np.ascontiguousarray(out[:, [1, 0]][:, :, [1, 0, 2]])
+
+
+_NAMES = ("theta", "shear", "tx", "ty", "zx", "zy")
 
 
 def warp(
@@ -50,11 +58,10 @@ def warp(
     first = data_format == "channels_first"
     x = images.transpose(0, 2, 3, 1) if first else images
     height, width = x.shape[1:3]
-    matrices = np.stack([matrix(p, height, width)[:2] for p in parameters])
     out: Array = np.asarray(
         sample(
             np.ascontiguousarray(x, dtype="float32"),
-            matrices.view(AnyArray),  # as an array of Nabi's own it stays float64
+            matrices(parameters, height, width).view(AnyArray),  # as an array of Nabi's own it stays float64
             interpolation="bilinear" if order else "nearest",
             fill=fill_mode,
             value=cval,
@@ -63,8 +70,48 @@ def warp(
     return (out.transpose(0, 3, 1, 2) if first else out).astype(images.dtype)
 
 
-def draw(generator: Any, shape: tuple[int, ...], rng: Any) -> Parameters:
-    """The parameters of one picture's change, drawn in Keras's order."""
+def draw(generator: Any, shape: tuple[int, ...], rng: Any, count: int = 1) -> list[Parameters]:
+    """The parameters of each of `count` pictures' changes, drawn in Keras's order: picture after picture.
+
+    `uniform(low, high)` is low + (high - low) * random_sample(), so where nothing but such numbers is drawn they are
+    taken for all pictures at once.
+    """
+    shifts = (generator.height_shift_range, generator.width_shift_range)
+    if count > 1 and all(np.ndim(s) == 0 and (not s or isinstance(s, (float, np.floating))) for s in shifts):
+        numbers = iter(rng.random_sample(count * _draws(generator)).tolist())
+        return [_one(generator, shape, _Stream(numbers)) for _ in range(count)]
+    return [_one(generator, shape, rng) for _ in range(count)]
+
+
+class _Stream:
+    """Numbers drawn before, handed out as a generator of random numbers would."""
+
+    def __init__(self, numbers: Iterator[float]) -> None:
+        self._numbers = numbers
+
+    def random_sample(self) -> float:
+        return next(self._numbers)
+
+    def uniform(self, low: float, high: float, size: int | None = None) -> Any:
+        if size is not None:
+            return [low + (high - low) * next(self._numbers) for _ in range(size)]
+        return low + (high - low) * next(self._numbers)
+
+
+def _draws(generator: Any) -> int:
+    """How many numbers a picture takes."""
+    ranges = (
+        generator.rotation_range,
+        generator.height_shift_range,
+        generator.width_shift_range,
+        generator.shear_range,
+    )
+    zoom = 0 if tuple(generator.zoom_range) == (1, 1) else 2
+    more = int(generator.channel_shift_range != 0) + int(generator.brightness_range is not None)
+    return sum(1 for r in ranges if r) + zoom + 2 + more
+
+
+def _one(generator: Any, shape: tuple[int, ...], rng: Any) -> Parameters:
     rows, columns = shape[generator.row_axis - 1], shape[generator.col_axis - 1]
     theta = rng.uniform(-generator.rotation_range, generator.rotation_range) if generator.rotation_range else 0
     tx = _shift(generator.height_shift_range, rows, rng)
@@ -100,7 +147,8 @@ def _shift(extent: Any, size: int, rng: Any) -> Any:
     else:
         out = rng.choice(extent)
         out = out * rng.choice([-1, 1])
-    return out * size if np.max(extent) < 1 else out
+    small = extent < 1 if np.ndim(extent) == 0 else np.max(extent) < 1
+    return out * size if small else out
 
 
 def shift_channels(x: Array, intensity: float) -> Array:
