@@ -277,7 +277,13 @@ row("reduce_mean", _over(_mean), _reduced(), scale=_magnitude(_mean), ulp=16)
 row("reduce_max", _over(np.max), _reduced(least=1), dtypes=NUMBERS, ulp=0)
 row("reduce_min", _over(np.min), _reduced(least=1), dtypes=NUMBERS, ulp=0)
 row("reduce_prod", _over(np.prod), _reduced(low=0.9, high=1.1), ulp=300, gradient_ulp=2000)
-row("logsumexp", _over(_logsumexp), _reduced(least=1), scale=lambda x, **_: 1.0, ulp=16)
+row(
+    "logsumexp",
+    _over(_logsumexp),
+    _reduced(least=1),
+    scale=lambda x, **_: 1.0 + np.abs(x).max(initial=0) + np.log(max(x.size, 1)),  # the result's size: max + log(sum)
+    ulp=16,
+)
 
 
 def _reduced_bools(d: Draw) -> Sample:
