@@ -238,7 +238,13 @@ CHAINS = {
     "dense": Chain(_dense, _dense_reference, _dense_sample),
     "classifier": Chain(_classifier, _classifier_reference, _classifier_sample, scale=lambda *_: 1.0),
     "convolutions": Chain(_convolutions, _convolutions_reference, _convolutions_sample),
-    "normalised": Chain(_normalised, _normalised_reference, _normalised_sample, gradient_ulp=20000),
+    "normalised": Chain(
+        _normalised,
+        _normalised_reference,
+        _normalised_sample,
+        gradient_ulp=20000,
+        scale=lambda x, w, *_, **__: 1.0 + np.abs(x).max() * np.abs(w).sum(0).max(),  # a mean may cancel to nothing
+    ),
     "pointwise": Chain(_pointwise, _pointwise_reference, _pointwise_sample, outputs=(0, 2)),
     "embedding": Chain(_embedding, _embedding_reference, _embedding_sample),
     "recurrent": Chain(_recurrent, _recurrent_reference, _recurrent_sample),
