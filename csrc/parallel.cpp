@@ -64,6 +64,7 @@ class Team {
   bool hire(int threads) {
     if (threads <= size_) return size_ > 1;
     dismiss();
+    shares_ = std::vector<Share>(static_cast<std::size_t>(threads));
     std::atomic<int> found{0};
     const std::uint32_t generation = generation_.count();
     try {
@@ -93,22 +94,32 @@ class Team {
 
   void run(Rounds& rounds, int threads) {
     rounds_ = &rounds;
-    workers_ = static_cast<std::uint64_t>(std::min(threads, size_));
-    in_turn_.store(sharing_forced(), std::memory_order_relaxed);
+    workers_ = std::min(threads, size_);
+    steals_.store(!sharing_forced(), std::memory_order_relaxed);
     advance(0);
     work(0, generation_.count());
   }
 
  private:
-  // The word that is claimed from: number of the round, workers (0: all is done), chunks that nobody has claimed. A
-  // claim of a round that has ended fails because the number differs.
-  static constexpr int kChunkBits = 20;
-  static constexpr int kWorkerBits = 12;
-  static constexpr std::uint64_t kChunks = (std::uint64_t{1} << kChunkBits) - 1;
-  static constexpr std::uint64_t kWorkers = (std::uint64_t{1} << kWorkerBits) - 1;
+  // The word of a round: its number, its workers (0: all is done), its chunks.
+  static constexpr int kNumberShift = 32;
+  static constexpr int kWorkerShift = 20;
+  static constexpr std::uint64_t kWorkers = (std::uint64_t{1} << (kNumberShift - kWorkerShift)) - 1;
+  static constexpr std::uint64_t kChunks = (std::uint64_t{1} << kWorkerShift) - 1;
 
-  static std::uint64_t chunks_of(std::uint64_t word) { return word & kChunks; }
-  static std::uint64_t workers_of(std::uint64_t word) { return word >> kChunkBits & kWorkers; }
+  static std::uint64_t number_of(std::uint64_t word) { return word >> kNumberShift; }
+  static int workers_of(std::uint64_t word) { return static_cast<int>(word >> kWorkerShift & kWorkers); }
+  static std::int64_t chunks_of(std::uint64_t word) { return static_cast<std::int64_t>(word & kChunks); }
+
+  /// The chunks that one worker takes first: a run of neighbours, so that from phase to phase it meets the rows that
+  /// its own cache holds. The word has the number of the round that was last taken from here, and how many chunks were
+  /// taken from the front (by the worker) and from the back (by others). In another round nothing has been taken.
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> word{0};
+  };
+  static constexpr int kTakenBits = 16;
+  static constexpr std::uint64_t kTaken = (std::uint64_t{1} << kTakenBits) - 1;
+  static_assert(kMostChunks <= static_cast<std::int64_t>(kTaken));
 
   void dismiss() {
     generation_.ring();
@@ -121,31 +132,51 @@ class Team {
   /// By the caller, or by the one worker that ended a round.
   void advance(int worker) {
     const std::int64_t chunks = rounds_->next(worker);
-    round_ += std::uint64_t{1} << (kChunkBits + kWorkerBits);
-    chunks_ = chunks;
+    number_ = (number_ + 1) & 0xffffffff;
+    if (number_ == 0) {  // what was last taken from a share 2^32 rounds ago must not look like now
+      for (Share& share : shares_) share.word.store(0, std::memory_order_relaxed);
+      number_ = 1;
+    }
     left_.store(chunks, std::memory_order_relaxed);
-    const std::uint64_t workers = chunks == 0 ? 0 : workers_;
+    const auto workers = static_cast<std::uint64_t>(chunks == 0 ? 0 : workers_);
     // After this nothing of the run may be touched when all is done: the caller may have returned.
-    word_.store(round_ | workers << kChunkBits | static_cast<std::uint64_t>(chunks), std::memory_order_release);
+    word_.store(number_ << kNumberShift | workers << kWorkerShift | static_cast<std::uint64_t>(chunks),
+                std::memory_order_release);
     if (chunks > 0) members_bell_.ring();
     caller_bell_.ring();
   }
 
-  /// One chunk of the present round; false when there is none for this worker.
-  bool take(int worker) {
-    std::uint64_t word = word_.load(std::memory_order_acquire);
+  /// A chunk of the share of `owner` in the round of `word`, or -1 when there is none. A claim cannot succeed once the
+  /// round has ended: the word still stands after the share was read, so what the share then holds is of this round or
+  /// untouched in it, and either way a chunk that it has left keeps the round open until the share changes.
+  std::int64_t claim(std::uint64_t word, int owner, bool back) {
+    const std::int64_t chunks = chunks_of(word), workers = workers_of(word);
+    const std::int64_t begin = chunks * owner / workers, end = chunks * (owner + 1) / workers;
+    std::atomic<std::uint64_t>& share = shares_[static_cast<std::size_t>(owner)].word;
     for (;;) {
-      const std::uint64_t left = chunks_of(word);
-      const std::uint64_t workers = workers_of(word);
-      if (left == 0 || static_cast<std::uint64_t>(worker) >= workers) return false;
-      if (in_turn_.load(std::memory_order_relaxed) && left <= workers &&
-          left % workers != static_cast<std::uint64_t>(worker))
-        return false;
-      if (word_.compare_exchange_weak(word, word - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
-        rounds_->chunk(worker, chunks_ - static_cast<std::int64_t>(left));
-        break;
+      std::uint64_t seen = share.load(std::memory_order_acquire);
+      if (word_.load(std::memory_order_acquire) != word) return -1;
+      const std::uint64_t now = number_of(seen) == number_of(word) ? seen : number_of(word) << kNumberShift;
+      const auto front = static_cast<std::int64_t>(now >> kTakenBits & kTaken);
+      const auto behind = static_cast<std::int64_t>(now & kTaken);
+      if (begin + front + behind >= end) return -1;
+      const std::uint64_t taken = now + (back ? 1 : std::uint64_t{1} << kTakenBits);
+      if (share.compare_exchange_strong(seen, taken, std::memory_order_acq_rel)) {
+        return back ? end - 1 - behind : begin + front;
       }
     }
+  }
+
+  /// Runs one chunk of the present round, of the worker's own share if it can be; false when there is none for it.
+  bool take(int worker, std::uint64_t word) {
+    const int workers = workers_of(word);
+    if (chunks_of(word) == 0 || worker >= workers) return false;
+    std::int64_t chunk = claim(word, worker, false);
+    if (chunk < 0 && steals_.load(std::memory_order_relaxed)) {
+      for (int i = 1; i < workers && chunk < 0; ++i) chunk = claim(word, (worker + i) % workers, true);
+    }
+    if (chunk < 0) return false;
+    rounds_->chunk(worker, chunk);
     if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) advance(worker);
     return true;
   }
@@ -159,15 +190,15 @@ class Team {
   void work(int worker, std::uint32_t generation) {
     Bell& bell = worker == 0 ? caller_bell_ : members_bell_;
     for (;;) {
-      if (take(worker)) continue;
+      const std::uint64_t empty = word_.load(std::memory_order_acquire);  // once nothing can be taken
+      if (take(worker, empty)) continue;
       const auto until = std::chrono::steady_clock::now() + kSpin;
       for (int i = 0;; ++i) {
         const std::uint32_t seen = bell.count();
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (worker == 0 ? workers_of(word) == 0 : generation_.count() != generation) return;
-        const bool open = chunks_of(word) > 0 && static_cast<std::uint64_t>(worker) < workers_of(word);
-        if (open) {
-          if (in_turn_.load(std::memory_order_relaxed)) std::this_thread::yield();
+        if (word != empty) {
+          if (!steals_.load(std::memory_order_relaxed)) std::this_thread::yield();
           break;
         }
         spin_pause();
@@ -177,16 +208,16 @@ class Team {
   }
 
   alignas(64) std::atomic<std::uint64_t> word_{0};
-  Bell members_bell_;                              // rung after every change of the word that is not a claim
-  Bell caller_bell_;                               // the same, and when all is done
+  Bell members_bell_;                              // rung after every change of the word
+  Bell caller_bell_;                               // the same
   alignas(64) std::atomic<std::int64_t> left_{0};  // chunks of the round that are not done
   // Written by advance() and before it, read by who has claimed a chunk.
   alignas(64) Rounds* rounds_ = nullptr;
-  std::int64_t chunks_ = 0;
-  std::uint64_t round_ = 0;
-  std::uint64_t workers_ = 0;
-  std::atomic<bool> in_turn_{false};
-  Bell generation_;  // rung when the team is dismissed
+  std::uint64_t number_ = 0;
+  int workers_ = 1;
+  std::atomic<bool> steals_{true};
+  std::vector<Share> shares_;  // written anew only while there are no members
+  Bell generation_;            // rung when the team is dismissed
   std::vector<std::thread> members_;
   int size_ = 1;  // with the caller
 };

@@ -9,7 +9,7 @@ namespace nabi {
 constexpr int kMostThreads = 1024;
 
 /// The most chunks of a round.
-constexpr std::int64_t kMostChunks = std::int64_t{1} << 19;
+constexpr std::int64_t kMostChunks = (std::int64_t{1} << 16) - 1;
 
 /// Threads a run may use: set_num_threads, else OMP_NUM_THREADS, else usable_cpus(); 1 in a forked child.
 int num_threads();

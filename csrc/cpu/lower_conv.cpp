@@ -92,7 +92,7 @@ void add_correlate(Lowering& low, CorrelateParams q) {
   // Memory counts as much as arithmetic where the window is small.
   const double work = flops + bytes * 4;
   const std::int64_t tasks =
-      std::clamp<std::int64_t>(static_cast<std::int64_t>(work / kTaskFlops) / q.column_blocks, 1, 512);
+      even_tasks(std::clamp<std::int64_t>(static_cast<std::int64_t>(work / kTaskFlops) / q.column_blocks, 1, 512));
   const auto pixels = [&](std::int64_t rows) {  // of the haloed copy of that many row units of one image
     return (q.high_h - q.low_h + (rows - 1) * advance_h + 1) * region_columns;
   };
@@ -102,7 +102,7 @@ void add_correlate(Lowering& low, CorrelateParams q) {
   q.image_blocks = std::min(images, tasks);
   if (q.copy) {
     const std::int64_t together = std::max<std::int64_t>(1, kRegionBytes / std::max<std::int64_t>(1, region(units)));
-    q.image_blocks = std::max(q.image_blocks, ceil_div(images, together));
+    q.image_blocks = std::max(q.image_blocks, std::min(images, even_tasks(ceil_div(images, together))));
   }
   if (q.image_blocks == images) {
     q.row_blocks = std::clamp<std::int64_t>(tasks / images, 1, ceil_div(units, 2));

@@ -79,7 +79,7 @@ void add_phases(Lowering& low, WinogradParams q, bool backward) {
   const double cost = static_cast<double>(s.images) * cycles(s, 1e9) / 3.5;
   // One image is two tasks as soon as a second worker can gain from it.
   const std::int64_t least = cost > kShareNs ? 2 : 1;
-  const auto tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(cost / kTaskNs), least, kMostTasks);
+  const auto tasks = even_tasks(std::clamp<std::int64_t>(static_cast<std::int64_t>(cost / kTaskNs), least, kMostTasks));
   q.tile_ranges = std::clamp<std::int64_t>(tasks, 1, std::max<std::int64_t>(1, ceil_div(tiles, kFewTiles)));
   q.group_ranges = std::clamp<std::int64_t>(tasks / q.tile_ranges, 1, groups);
   q.block = std::min(q.block, std::max<std::int64_t>(1, ceil_div(tiles, q.tile_ranges)));

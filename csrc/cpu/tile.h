@@ -194,11 +194,9 @@ NABI_INLINE void run(int rows, int vecs, const Tile& t) {
   }
 }
 
-/// Part `i` of `parts` nearly equal parts of n starts here; part `parts` starts at n.
-NABI_INLINE int64_t part(int64_t n, int64_t parts, int64_t i) {
-  const int64_t size = n / parts, more = n % parts;
-  return i * size + (i < more ? i : more);
-}
+/// Part `i` of `parts` nearly equal parts of n starts here; part `parts` starts at n. Larger and smaller parts take
+/// turns, so that the first half of them is half of n.
+NABI_INLINE int64_t part(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
 
 /// Covers m rows by n columns with tiles. prepare(column, columns, vecs) sets t.b and t.ldb of a panel of columns;
 /// rows(row, count) sets t.a and t.c. Panels are as wide as the columns allow: the fewer loads beside the
