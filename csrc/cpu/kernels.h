@@ -27,6 +27,7 @@ using Kernel = void (*)(const Args& args, int64_t first, int64_t last, char* scr
 /// One kernel per row of kernels.def. A table starts as generic and is overridden row by row.
 struct KernelTable {
   const char* isa;
+  bool packs_panels;  // a task of matmul_f32 copies what it reads of B, and should have many rows to use it for
 #define NABI_KERNEL(name) Kernel name;
 #include "cpu/kernels.def"
 #undef NABI_KERNEL

@@ -49,7 +49,8 @@ class Lowering {
   std::size_t workspace = 0;  // bytes shared by the phases; operand number inputs + outputs
 };
 
-/// A number of tasks that workers share evenly, at least n: the tasks of a phase are few, and one too many is waited for.
+/// A number of tasks that workers share evenly, at least n: the tasks of a phase are few, and one too many is waited
+/// for.
 inline std::int64_t even_tasks(std::int64_t n) { return n <= 2 ? n : (n + 3) / 4 * 4; }
 
 using LowerRule = void (*)(Lowering&);

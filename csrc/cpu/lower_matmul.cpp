@@ -54,7 +54,7 @@ void set_batch(MatmulParams& q, const Shape& out, const Shape& a, const Shape& b
   std::copy(b_jump.begin(), b_jump.end(), q.b_jump);
 }
 
-/// The task grid.
+/// The task grid, which chunks of k depend on: the same for all instruction sets.
 void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   // Rows of B (and of A^T) that lie pages apart are copied once if they are then read often enough.
   q.packed = !q.transposed && q.n >= 1024 && q.m >= 128 && q.k >= 512;
@@ -106,6 +106,13 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
   }
 }
 
+/// Tasks that use what they copy more often: of B, and of A where its rows have to be gathered.
+void take_larger_blocks(MatmulParams& q) {
+  const std::int64_t tasks = q.row_blocks * q.column_blocks;
+  q.column_blocks = std::clamp<std::int64_t>(ceil_div(q.n, q.a_row == 1 ? 256 : 64), 1, tasks);
+  q.row_blocks = std::clamp<std::int64_t>(ceil_div(q.m, q.a_row == 1 ? 96 : 192), 1, tasks / q.column_blocks);
+}
+
 void lower(Lowering& low) {
   const Attrs& attrs = low.node.attrs;
   const Shape &a = low.input(0).shape, &b = low.input(1).shape, &out = low.output().shape;
@@ -136,6 +143,7 @@ void lower(Lowering& low) {
   q.workspace = inputs + low.node.outputs;
   const bool plain = dtype == DType::f32 && q.bias < 0 && !q.relu;
   set_grid(q, plain && q.mask < 0, dtype == DType::f32);
+  if (dtype == DType::f32 && low.kernels.packs_panels && !q.transposed && !q.swapped) take_larger_blocks(q);
 
   Kernel kernel = nullptr;
   switch (dtype) {
@@ -167,8 +175,8 @@ void lower(Lowering& low) {
     if (q.swapped) {
       floats = rows * ((q.a_step == 1 ? std::min(q.k, q.depth) : 0) + columns);
     } else {
-      if (q.transposed || q.packed) floats += columns * depth;
-      if (q.packed_a) floats += ceil_div(q.m, q.row_blocks) * depth;
+      floats = (q.transposed || q.packed ? columns : 16) * depth;
+      if (q.a_row == 1) floats += ceil_div(ceil_div(q.m, q.row_blocks), 6) * 8 * depth;  // the taller of two layouts
     }
     scratch = static_cast<std::size_t>(floats) * sizeof(float);
   }

@@ -55,6 +55,9 @@ NABI_INLINE void jump(const MatmulParams& q, int64_t p, int64_t* a, int64_t* b) 
   }
 }
 
+/// The longest run of k while a panel of B waits in the level-1 cache.
+constexpr int64_t kPanelDepth = kPacksPanels ? 320 : INT64_MAX;
+
 /// Into how many runs of at most `longest` k is cut; C is visited once for each.
 NABI_INLINE int64_t rounds_of(int64_t k, int64_t longest) { return k > longest ? (k + longest - 1) / longest : 1; }
 
@@ -120,6 +123,26 @@ NABI_INLINE void copy_rows(float* to, int64_t ld_to, const float* from, int64_t 
   }
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// A^T as a tile of AVX2 likes it: each of the `tiles` tiles of m rows gets k runs of eight elements, its own and
+/// zeros.
+constexpr int kTileLanes = 8;
+NABI_NOINLINE void gather_tiles(float* to, const float* from, int64_t ld, int64_t m, int64_t tiles, int64_t k) {
+  constexpr int64_t kRun = 16;  // rows of A^T whose lines stay near until all tiles have taken theirs
+  for (int64_t p0 = 0; p0 < k; p0 += kRun) {
+    const int64_t p1 = p0 + kRun < k ? p0 + kRun : k;
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int64_t row = part(m, tiles, i);
+      const __m256i mask = first8(static_cast<int>(part(m, tiles, i + 1) - row));
+      float* out = to + (i * k + p0) * kTileLanes;
+      for (int64_t p = p0; p < p1; ++p, out += kTileLanes) {
+        _mm256_storeu_ps(out, _mm256_maskload_ps(from + p * ld + row, mask));
+      }
+    }
+  }
+}
+#endif
+
 void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
   const MatmulParams& q = *static_cast<const MatmulParams*>(args.params);
   const float* a = reinterpret_cast<const float*>(args.ptr[0]);
@@ -152,9 +175,11 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       Tile t = {};
       t.ks = q.a_step;
       t.n1 = t.n2 = 1;
-      const int64_t rounds = rounds_of(depth, q.depth), rows = block.row1 - block.row0;
-      const bool copied = q.transposed || q.packed;
-      float* packed_a = copied ? panel + wide * (depth < q.depth ? depth : q.depth) : panel;
+      const int64_t longest = q.depth < kPanelDepth || q.transposed ? q.depth : kPanelDepth;
+      const int64_t rounds = rounds_of(depth, longest), rows = block.row1 - block.row0;
+      const bool copied = q.transposed || (q.packed && !kPacksPanels);
+      if (kPacksPanels && !copied) t.panel = panel;
+      float* packed_a = panel + (copied ? wide : kLanes) * (depth < longest ? depth : longest);
       for (int64_t round = 0; round < rounds; ++round) {
         const int64_t k0 = block.k0 + part(depth, rounds, round);
         t.k = block.k0 + part(depth, rounds, round + 1) - k0;
@@ -176,21 +201,32 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
           t.mask = (args.ptr[q.mask] - args.ptr[q.out]) / static_cast<int64_t>(sizeof(float));
         }
         const float* a1 = a0 + k0 * q.a_step;
-        int64_t a_row = q.a_row;
+        int64_t a_row = q.a_row, a_tile = 0;  // distances of rows and, where it has tiles of its own, of tiles
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        if (q.a_row == 1 && q.a_step > 1 && columns >= 8 * kLanes) {
+          const int64_t tiles = (rows + kRows[1] - 1) / kRows[1];
+          gather_tiles(packed_a, a1, q.a_step, rows, tiles, t.k);
+          a1 = packed_a;
+          a_tile = t.k * kTileLanes;
+          t.ks = kTileLanes;
+        }
+#else
         if (q.packed_a) {
           copy_rows(packed_a, rows, a1, q.a_step, t.k, rows);
           a1 = packed_a;
-          a_row = 1;
           t.ks = rows;
         }
+#endif
+        int64_t tile = 0;
         sweep(
             t, rows, columns,
             [&](int64_t from, int64_t, int) __attribute__((always_inline)) {
               t.b = copied ? panel + from : b0 + k0 * q.ldb + block.column0 + from;
               t.ldb = copied ? wide : q.ldb;
+              tile = 0;
             },
             [&](int64_t row, int count) __attribute__((always_inline)) {
-              const float* at = a1 + row * a_row;
+              const float* at = a_tile > 0 ? a1 + tile++ * a_tile : a1 + row * a_row;
               float* to = c0 + row * q.n;
               for (int r = 0; r < count; ++r) {
                 t.a[r] = at + r * a_row;
@@ -270,6 +306,7 @@ void matmul_i64(const Args& args, int64_t first, int64_t last, char*) { plain<ui
 }  // namespace
 
 void fill_matmul(KernelTable& table) {
+  table.packs_panels = kPacksPanels;
   table.matmul_f32 = matmul_f32;
   table.combine_f32 = combine_f32;
 #if defined(NABI_ISA_GENERIC) && NABI_ISA_GENERIC

@@ -28,6 +28,12 @@ constexpr int kRows[] = {0, 9, 14, 9, 7};
 constexpr int kMaxVecs = 1;
 constexpr int kRows[] = {0, 6};  // a Vec is two registers of 16
 #endif
+// A panel is read once for each tile of rows: from the level-1 cache, where its rows lie side by side.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+constexpr bool kPacksPanels = true;
+#else
+constexpr bool kPacksPanels = false;
+#endif
 constexpr int kMaxRows = 14;
 
 /// Where a tile's accumulators start.
@@ -48,15 +54,20 @@ struct Tile {
   const float* bias;  // of column 0
   int64_t mask;       // distance from C to the mask laid out like it
   bool relu, masked;
+  float* panel;  // where the first tile of a panel leaves B's vectors for the others, or null
 };
 
-/// Computes rows x (NV * 16 - 16 + tail) outputs.
-template <int MR, int NV, bool kFull>
+/// Computes rows x (NV * 16 - 16 + tail) outputs. kFull: the tail is 16; kWhole: B's rows have all lanes of the last
+/// vector; kPack: B's vectors go to the panel as they are met, which costs nothing beside the multiply-adds.
+template <int MR, int NV, bool kFull, bool kWhole, bool kPack>
 NABI_NOINLINE void tile(const Tile& t) {
   Vec acc[MR][NV];
   [[maybe_unused]] const int tail = kFull ? kLanes : t.tail;
   const auto fetch = [&](const float* p, int v) __attribute__((always_inline)) {
     return v < NV - 1 || kFull ? load(p + v * kLanes) : load(p + v * kLanes, tail);
+  };
+  const auto fetch_b = [&](const float* p, int v) __attribute__((always_inline)) {
+    return v < NV - 1 || kWhole ? load(p + v * kLanes) : load(p + v * kLanes, tail);
   };
   if (t.start == Start::kZero) {
 #pragma GCC unroll 16
@@ -83,6 +94,7 @@ NABI_NOINLINE void tile(const Tile& t) {
 #pragma GCC unroll 16
   for (int r = 0; r < MR; ++r) a[r] = reinterpret_cast<const char*>(t.a[r]);
   const int64_t ldb = t.ldb * 4, step = t.ks * 4;
+  [[maybe_unused]] float* panel = t.panel;
   int64_t at_outer = 0;
   const float* b_outer = t.b;
   for (int64_t i = t.n1; i > 0; --i, at_outer += t.s1 * 4, b_outer += t.b1) {
@@ -96,7 +108,13 @@ NABI_NOINLINE void tile(const Tile& t) {
         asm("" : "+r"(at));
         Vec x[NV];
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; ++v) x[v] = fetch(reinterpret_cast<const float*>(b), v);
+        for (int v = 0; v < NV; ++v) x[v] = fetch_b(reinterpret_cast<const float*>(b), v);
+        if constexpr (kPack) {
+          __builtin_prefetch(b + NV * kLanes * 4, 0, 2);  // of the next panel
+#pragma GCC unroll 4
+          for (int v = 0; v < NV; ++v) store(panel + v * kLanes, x[v]);
+          panel += NV * kLanes;
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < MR; ++r) {
           const Vec y = splat(*reinterpret_cast<const float*>(a[r] + at));
@@ -139,58 +157,63 @@ NABI_NOINLINE void tile(const Tile& t) {
   }
 }
 
-template <int MR, int NV>
+template <int MR, int NV, bool kPack>
 NABI_INLINE void run_tile(const Tile& t) {
   if constexpr (MR <= kRows[NV]) {
 #if defined(__AVX512F__)
-    tile<MR, NV, false>(t);  // a masked load costs nothing
+    tile<MR, NV, false, false, kPack>(t);  // a masked load costs nothing
 #else
-    t.tail == kLanes ? tile<MR, NV, true>(t) : tile<MR, NV, false>(t);
+    if (t.tail == kLanes) return tile<MR, NV, true, true, kPack>(t);
+    if constexpr (kPacksPanels && !kPack) {
+      if (t.b == t.panel) return tile<MR, NV, false, true, false>(t);
+    }
+    tile<MR, NV, false, false, kPack>(t);
 #endif
   }
 }
 
-template <int NV>
+template <int NV, bool kPack>
 NABI_INLINE void run_rows(int rows, const Tile& t) {
   switch (rows) {
     case 1:
-      return run_tile<1, NV>(t);
+      return run_tile<1, NV, kPack>(t);
     case 2:
-      return run_tile<2, NV>(t);
+      return run_tile<2, NV, kPack>(t);
     case 3:
-      return run_tile<3, NV>(t);
+      return run_tile<3, NV, kPack>(t);
     case 4:
-      return run_tile<4, NV>(t);
+      return run_tile<4, NV, kPack>(t);
     case 5:
-      return run_tile<5, NV>(t);
+      return run_tile<5, NV, kPack>(t);
     case 6:
-      return run_tile<6, NV>(t);
+      return run_tile<6, NV, kPack>(t);
     case 7:
-      return run_tile<7, NV>(t);
+      return run_tile<7, NV, kPack>(t);
     case 8:
-      return run_tile<8, NV>(t);
+      return run_tile<8, NV, kPack>(t);
     case 9:
-      return run_tile<9, NV>(t);
+      return run_tile<9, NV, kPack>(t);
     case 10:
-      return run_tile<10, NV>(t);
+      return run_tile<10, NV, kPack>(t);
     case 11:
-      return run_tile<11, NV>(t);
+      return run_tile<11, NV, kPack>(t);
     case 12:
-      return run_tile<12, NV>(t);
+      return run_tile<12, NV, kPack>(t);
     case 13:
-      return run_tile<13, NV>(t);
+      return run_tile<13, NV, kPack>(t);
     case 14:
-      return run_tile<14, NV>(t);
+      return run_tile<14, NV, kPack>(t);
   }
 }
 
 /// Runs the tile of `rows` rows and `vecs` vectors.
+template <bool kPack = false>
 NABI_INLINE void run(int rows, int vecs, const Tile& t) {
-  if (vecs == 1) return run_rows<1>(rows, t);
+  if (vecs == 1) return run_rows<1, kPack>(rows, t);
   if constexpr (kMaxVecs > 1) {
-    if (vecs == 2) return run_rows<2>(rows, t);
-    if (vecs == 3) return run_rows<3>(rows, t);
-    return run_rows<4>(rows, t);
+    if (vecs == 2) return run_rows<2, kPack>(rows, t);
+    if (vecs == 3) return run_rows<3, kPack>(rows, t);
+    return run_rows<4, kPack>(rows, t);
   }
 }
 
@@ -215,6 +238,14 @@ NABI_INLINE void sweep(Tile& t, int64_t m, int64_t n, Prepare prepare, Rows rows
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t row = part(m, tiles, i), count = part(m, tiles, i + 1) - row;
       rows(row, static_cast<int>(count));
+      if constexpr (kPacksPanels) {
+        if (i == 0 && tiles > 1 && t.panel != nullptr) {
+          run<true>(static_cast<int>(count), wide, t);
+          t.b = t.panel;
+          t.ldb = wide * kLanes;
+          continue;
+        }
+      }
       run(static_cast<int>(count), wide, t);
     }
   }
