@@ -66,7 +66,8 @@ void set_grid(MatmulParams& q, bool may_split, bool may_swap) {
     q.product_blocks = std::max<std::int64_t>(1, std::min<std::int64_t>(q.products, 64));
     return;
   }
-  const std::int64_t tasks = std::clamp<std::int64_t>(static_cast<std::int64_t>(flops / kTaskFlops), 1, 256);
+  const std::int64_t tasks =
+      even_tasks(std::clamp<std::int64_t>(static_cast<std::int64_t>(flops / kTaskFlops), 1, 256));
   q.product_blocks = std::min(q.products, tasks);
   // Few rows against many columns: the time goes into reading B.
   const auto reads = std::min<std::int64_t>(256, q.products * q.n * q.k / kTaskReads);

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nabi import random
+from nabi import config, random
 from nabi.config import (
     backend,
     epsilon,
@@ -56,6 +56,7 @@ __all__ = [
     "clear_session",
     "compute_output_spec",
     "cond",
+    "config",
     "convert_to_numpy",
     "convert_to_tensor",
     "epsilon",

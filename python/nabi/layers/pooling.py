@@ -12,12 +12,11 @@ from nabi.layers.layer import Layer
 
 
 class BasePooling(Layer):
-    """Pooling of windows over `pool_dimensions` dimensions.
+    """Pooling of windows over `rank` dimensions.
 
     Args:
         pool_size: int, or one per dimension.
         strides: int, or one per dimension; `pool_size` by default.
-        pool_mode: "max" or "average".
         padding: "valid" or "same"; what is padded counts neither as maximum nor in an average.
         data_format: "channels_last", "channels_first", or None for the global setting.
 
@@ -25,37 +24,26 @@ class BasePooling(Layer):
         ValueError: arguments out of range, or an input smaller than the window.
     """
 
+    rank: int
+
     def __init__(
         self,
         pool_size: Any,
-        strides: Any,
-        pool_dimensions: int,
-        pool_mode: str = "max",
+        strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.pool_size = standardize_tuple(pool_size, pool_dimensions, "pool_size")
-        self.strides = standardize_tuple(pool_size if strides is None else strides, pool_dimensions, "strides")
-        self.pool_mode = pool_mode
+        self.pool_size = standardize_tuple(pool_size, self.rank, "pool_size")
+        self.strides = standardize_tuple(pool_size if strides is None else strides, self.rank, "strides")
         if str(padding).lower() not in ("valid", "same"):
             raise ValueError(f"Argument `padding` must be either 'valid' or 'same'. Received: padding={padding}")
         self.padding = padding
         self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=pool_dimensions + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
         self._build_at_init()
-
-    def call(self, inputs: Any) -> Any:
-        pool = ops.max_pool if self.pool_mode == "max" else ops.average_pool
-        return pool(
-            inputs,
-            pool_size=self.pool_size,
-            strides=self.strides,
-            padding=self.padding,
-            data_format=self.data_format,
-        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return pool_output_shape(tuple(input_shape), self.pool_size, self.strides, self.padding, self.data_format)
@@ -70,9 +58,7 @@ class BasePooling(Layer):
         }
 
 
-class MaxPooling1D(BasePooling):
-    """Maximum of windows of `(batch, steps, features)`. Arguments: `BasePooling`."""
-
+class _MaxPooling(BasePooling):
     def __init__(
         self,
         pool_size: Any = 2,
@@ -82,82 +68,63 @@ class MaxPooling1D(BasePooling):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(pool_size, strides, 1, "max", padding, data_format, name, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.max_pool(
+            inputs,
+            pool_size=self.pool_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
 
 
-class MaxPooling2D(BasePooling):
+class MaxPooling1D(_MaxPooling):
+    """Maximum of windows of `(batch, steps, features)`. Arguments: `BasePooling`."""
+
+    rank = 1
+
+
+class MaxPooling2D(_MaxPooling):
     """Maximum of windows of `(batch, height, width, channels)`. Arguments: `BasePooling`."""
 
-    def __init__(
-        self,
-        pool_size: Any = (2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, 2, "max", padding, data_format, name, **kwargs)
+    rank = 2
 
 
-class MaxPooling3D(BasePooling):
+class MaxPooling3D(_MaxPooling):
     """Maximum of windows of `(batch, depth, height, width, channels)`. Arguments: `BasePooling`."""
 
-    def __init__(
-        self,
-        pool_size: Any = (2, 2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, 3, "max", padding, data_format, name, **kwargs)
+    rank = 3
 
 
-class AveragePooling1D(BasePooling):
+class _AveragePooling(BasePooling):
+    def call(self, inputs: Any) -> Any:
+        return ops.average_pool(
+            inputs,
+            pool_size=self.pool_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+
+
+class AveragePooling1D(_AveragePooling):
     """Average of windows of `(batch, steps, features)`. Arguments: `BasePooling`."""
 
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, 1, "average", padding, data_format, name, **kwargs)
+    rank = 1
 
 
-class AveragePooling2D(BasePooling):
+class AveragePooling2D(_AveragePooling):
     """Average of windows of `(batch, height, width, channels)`. Arguments: `BasePooling`."""
 
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, 2, "average", padding, data_format, name, **kwargs)
+    rank = 2
 
 
-class AveragePooling3D(BasePooling):
+class AveragePooling3D(_AveragePooling):
     """Average of windows of `(batch, depth, height, width, channels)`. Arguments: `BasePooling`."""
 
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, 3, "average", padding, data_format, name, **kwargs)
+    rank = 3
 
 
 class BaseGlobalPooling(Layer):
@@ -168,14 +135,14 @@ class BaseGlobalPooling(Layer):
         keepdims: keep the pooled dimensions with length 1.
     """
 
-    def __init__(
-        self, pool_dimensions: int, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
-    ) -> None:
+    rank: int
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.keepdims = keepdims
-        self.input_spec = InputSpec(ndim=pool_dimensions + 2)
-        self._axes = tuple(range(1, pool_dimensions + 1))
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._axes = tuple(range(1, self.rank + 1))
         if self.data_format == "channels_first":
             self._axes = tuple(axis + 1 for axis in self._axes)
         self._build_at_init()
@@ -193,8 +160,7 @@ class BaseGlobalPooling(Layer):
 class GlobalMaxPooling1D(BaseGlobalPooling):
     """Maximum over the steps of `(batch, steps, features)`."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(1, data_format, keepdims, **kwargs)
+    rank = 1
 
     def call(self, inputs: Any) -> Any:
         return ops.max(inputs, axis=self._axes, keepdims=self.keepdims)
@@ -203,8 +169,7 @@ class GlobalMaxPooling1D(BaseGlobalPooling):
 class GlobalMaxPooling2D(BaseGlobalPooling):
     """Maximum over height and width of `(batch, height, width, channels)`."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(2, data_format, keepdims, **kwargs)
+    rank = 2
 
     def call(self, inputs: Any) -> Any:
         return ops.max(inputs, axis=self._axes, keepdims=self.keepdims)
@@ -213,8 +178,7 @@ class GlobalMaxPooling2D(BaseGlobalPooling):
 class GlobalMaxPooling3D(BaseGlobalPooling):
     """Maximum over depth, height and width of `(batch, depth, height, width, channels)`."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(3, data_format, keepdims, **kwargs)
+    rank = 3
 
     def call(self, inputs: Any) -> Any:
         return ops.max(inputs, axis=self._axes, keepdims=self.keepdims)
@@ -223,8 +187,10 @@ class GlobalMaxPooling3D(BaseGlobalPooling):
 class GlobalAveragePooling1D(BaseGlobalPooling):
     """Average over the steps of `(batch, steps, features)`; with a mask `(batch, steps)`, over the steps it keeps."""
 
+    rank = 1
+
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(1, data_format, keepdims, **kwargs)
+        super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
@@ -241,8 +207,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 class GlobalAveragePooling2D(BaseGlobalPooling):
     """Average over height and width of `(batch, height, width, channels)`."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(2, data_format, keepdims, **kwargs)
+    rank = 2
 
     def call(self, inputs: Any) -> Any:
         return ops.mean(inputs, axis=self._axes, keepdims=self.keepdims)
@@ -251,8 +216,7 @@ class GlobalAveragePooling2D(BaseGlobalPooling):
 class GlobalAveragePooling3D(BaseGlobalPooling):
     """Average over depth, height and width of `(batch, depth, height, width, channels)`."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(3, data_format, keepdims, **kwargs)
+    rank = 3
 
     def call(self, inputs: Any) -> Any:
         return ops.mean(inputs, axis=self._axes, keepdims=self.keepdims)
