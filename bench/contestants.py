@@ -65,7 +65,8 @@ class Course:
 
     def steps(self, batch: int, seconds: float) -> int:
         """Steps of an epoch that takes a usual library about so many seconds."""
-        return max(4, min(1000, round(seconds / (0.3e-3 + 3 * batch * self.flops / 1.5e11))))
+        step = 0.3e-3 + 3 * batch * self.flops / 1.5e11
+        return max(2 if step > 0.1 else 4, min(1000, round(seconds / step)))
 
     def data(self, rows: int) -> tuple[Array, Array]:
         """Images between 0 and 1 and one-hot labels."""

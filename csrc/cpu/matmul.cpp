@@ -123,24 +123,43 @@ NABI_INLINE void copy_rows(float* to, int64_t ld_to, const float* from, int64_t 
   }
 }
 
+/// Where a block of A lies: element (row, p) of it at `at` + row * `row` + p * `step`, or, where `tile` > 0, that of
+/// row r of tile i at `at` + i * `tile` + r + p * `step`.
+struct Rows {
+  const float* at;
+  int64_t row, step, tile;
+};
+
 #if defined(__AVX2__) && !defined(__AVX512F__)
-/// A^T as a tile of AVX2 likes it: each of the `tiles` tiles of m rows gets k runs of eight elements, its own and
-/// zeros.
-constexpr int kTileLanes = 8;
-NABI_NOINLINE void gather_tiles(float* to, const float* from, int64_t ld, int64_t m, int64_t tiles, int64_t k) {
-  constexpr int64_t kRun = 16;  // rows of A^T whose lines stay near until all tiles have taken theirs
+
+/// A^T as a tile of AVX2 likes it: each gets k runs of eight elements, its own and zeros.
+NABI_NOINLINE Rows rows_of(const MatmulParams& q, const float* a, int64_t m, int64_t n, int64_t k, float* copy) {
+  if (q.a_row != 1 || q.a_step == 1 || n < 8 * kLanes) return {a, q.a_row, q.a_step, 0};
+  constexpr int64_t kWide = 8, kRun = 16;  // kRun rows of A^T stay near until all tiles have taken theirs
+  const int64_t tiles = (m + kRows[1] - 1) / kRows[1];
   for (int64_t p0 = 0; p0 < k; p0 += kRun) {
     const int64_t p1 = p0 + kRun < k ? p0 + kRun : k;
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t row = part(m, tiles, i);
       const __m256i mask = first8(static_cast<int>(part(m, tiles, i + 1) - row));
-      float* out = to + (i * k + p0) * kTileLanes;
-      for (int64_t p = p0; p < p1; ++p, out += kTileLanes) {
-        _mm256_storeu_ps(out, _mm256_maskload_ps(from + p * ld + row, mask));
+      float* to = copy + (i * k + p0) * kWide;
+      for (int64_t p = p0; p < p1; ++p, to += kWide) {
+        _mm256_storeu_ps(to, _mm256_maskload_ps(a + p * q.a_step + row, mask));
       }
     }
   }
+  return {copy, 1, kWide, k * kWide};
 }
+
+#else
+
+/// A in place, or a copy of A^T whose rows lie side by side.
+NABI_INLINE Rows rows_of(const MatmulParams& q, const float* a, int64_t m, int64_t, int64_t k, float* copy) {
+  if (!q.packed_a) return {a, q.a_row, q.a_step, 0};
+  copy_rows(copy, m, a, q.a_step, k, m);
+  return {copy, 1, m, 0};
+}
+
 #endif
 
 void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
@@ -173,13 +192,12 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
       float* c0 = c + (product * q.m + block.row0) * q.n + block.column0;
       const int64_t depth = block.k1 - block.k0;
       Tile t = {};
-      t.ks = q.a_step;
       t.n1 = t.n2 = 1;
       const int64_t longest = q.depth < kPanelDepth || q.transposed ? q.depth : kPanelDepth;
       const int64_t rounds = rounds_of(depth, longest), rows = block.row1 - block.row0;
       const bool copied = q.transposed || (q.packed && !kPacksPanels);
       if (kPacksPanels && !copied) t.panel = panel;
-      float* packed_a = panel + (copied ? wide : kLanes) * (depth < longest ? depth : longest);
+      float* copy_of_a = panel + (copied ? wide : kLanes) * (depth < longest ? depth : longest);
       for (int64_t round = 0; round < rounds; ++round) {
         const int64_t k0 = block.k0 + part(depth, rounds, round);
         t.k = block.k0 + part(depth, rounds, round + 1) - k0;
@@ -200,23 +218,8 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
         if (q.mask >= 0) {
           t.mask = (args.ptr[q.mask] - args.ptr[q.out]) / static_cast<int64_t>(sizeof(float));
         }
-        const float* a1 = a0 + k0 * q.a_step;
-        int64_t a_row = q.a_row, a_tile = 0;  // distances of rows and, where it has tiles of its own, of tiles
-#if defined(__AVX2__) && !defined(__AVX512F__)
-        if (q.a_row == 1 && q.a_step > 1 && columns >= 8 * kLanes) {
-          const int64_t tiles = (rows + kRows[1] - 1) / kRows[1];
-          gather_tiles(packed_a, a1, q.a_step, rows, tiles, t.k);
-          a1 = packed_a;
-          a_tile = t.k * kTileLanes;
-          t.ks = kTileLanes;
-        }
-#else
-        if (q.packed_a) {
-          copy_rows(packed_a, rows, a1, q.a_step, t.k, rows);
-          a1 = packed_a;
-          t.ks = rows;
-        }
-#endif
+        const Rows from_a = rows_of(q, a0 + k0 * q.a_step, rows, columns, t.k, copy_of_a);
+        t.ks = from_a.step;
         int64_t tile = 0;
         sweep(
             t, rows, columns,
@@ -226,10 +229,10 @@ void matmul_f32(const Args& args, int64_t first, int64_t last, char* scratch) {
               tile = 0;
             },
             [&](int64_t row, int count) __attribute__((always_inline)) {
-              const float* at = a_tile > 0 ? a1 + tile++ * a_tile : a1 + row * a_row;
+              const float* at = from_a.at + (from_a.tile > 0 ? tile++ * from_a.tile : row * from_a.row);
               float* to = c0 + row * q.n;
               for (int r = 0; r < count; ++r) {
-                t.a[r] = at + r * a_row;
+                t.a[r] = at + r * from_a.row;
                 t.c[r] = to + r * q.n;
               }
             });
