@@ -208,3 +208,10 @@ def test_wrong_inputs() -> None:
         layers.GaussianDropout(1.0)(np.zeros((1, 4)), training=True)
     with pytest.raises(TypeError, match="Expected an integer value for `size`"):
         layers.UpSampling1D(1.5)
+
+
+@pytest.mark.parametrize("layer", [layers.Conv2D, layers.Conv1DTranspose, layers.SeparableConv2D])
+def test_missing_arguments_name_the_layer(layer):
+    """Layers that differ by their rank alone share a constructor, but not its name in an error."""
+    with pytest.raises(TypeError, match=rf"^{layer.__name__}\.__init__\(\) missing .*'kernel_size'"):
+        layer(8)

@@ -20,6 +20,20 @@ class UnrecognizedArguments(ValueError):
         self.arguments = arguments
 
 
+def check_arguments(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """For a class with the constructor of a base class, which would give that one's name in its errors.
+
+    Raises:
+        TypeError: arguments are missing or too many.
+    """
+    if "__init__" in type(instance).__dict__ or not (args or kwargs):  # copies are made without arguments
+        return
+    try:
+        inspect.signature(type(instance).__init__).bind(instance, *args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{type(instance).__name__}.__init__() {error}") from None
+
+
 def remember_arguments(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Keeps the constructor's arguments where they are plain values, for a subclass without `get_config`."""
     init = type(instance).__init__

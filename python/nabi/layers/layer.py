@@ -18,7 +18,7 @@ import numpy as np
 from nabi import constraints, dtype_policies, initializers, ops, regularizers, tree
 from nabi.dtypes import is_float_dtype, standardize_dtype
 from nabi.layers import calling
-from nabi.layers.auto_config import UnrecognizedArguments, no_auto_config, remember_arguments
+from nabi.layers.auto_config import UnrecognizedArguments, check_arguments, no_auto_config, remember_arguments
 from nabi.layers.input_spec import assert_input_compatibility
 from nabi.layers.state import LOCKED, LayerState
 from nabi.names import current_path, name_scope
@@ -72,6 +72,7 @@ class Layer(LayerState):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
+        check_arguments(instance, args, kwargs)
         if is_default(cls.get_config):
             remember_arguments(instance, args, kwargs)
         return instance
