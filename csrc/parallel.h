@@ -17,12 +17,13 @@ int num_threads();
 /// Fixes the number of threads, even above the number of CPUs; 0 returns to the default.
 void set_num_threads(int threads);
 
-/// Tests only: shares every phase with two or more tasks, however small, and deals the last chunks of a round out in
-/// turn, so that small shapes exercise every thread of the team.
+/// Tests only: shares every phase with two or more tasks, however small, and keeps every worker to its own share, so
+/// that small shapes exercise every thread of the team.
 void force_sharing(bool on);
 bool sharing_forced();
 
-/// Work in rounds. The chunks of a round run in any order on any worker. The worker that ends the last of them goes on
+/// Work in rounds. The chunks of a round run in any order on any worker: each begins with its share of them, a run of
+/// neighbours, and then takes from the shares of others. The worker that ends the last of them goes on
 /// alone with next(): nobody waits for a worker that the system has put aside unless it holds a chunk. Neither function
 /// may throw.
 class Rounds {
